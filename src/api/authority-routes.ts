@@ -1,0 +1,37 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Authority } from '../authority/authority.ts';
+import { messageOf, TollcastError } from '../errors.ts';
+import { verifyOperatorToken } from '../tokens/operator-token.ts';
+
+/** What viewers ask before they watch, and what operators see and do (docs/PROTOCOL.md, "HTTP"). */
+export function serveAuthority(app: FastifyInstance, authority: Authority, tokenSecret: Uint8Array): void {
+  app.get('/v1/programs', () => ({ programs: authority.list() }));
+  const operator = { onRequest: (request: FastifyRequest) => requireOperator(request, tokenSecret) };
+  app.get('/v1/viewings', operator, () => ({ viewings: liveViewings(authority) }));
+  app.delete<{ Params: { viewing: string } }>('/v1/viewings/:viewing', operator, ({ params }, reply) => {
+    const session = authority.viewing(params.viewing);
+    if (session === undefined) return reply.code(404).send({ code: 'viewing-unknown', message: 'no such viewing is under way' });
+    session.dispatch({ type: 'end', reason: 'revoked' });
+    return reply.code(204).send();
+  });
+}
+
+async function requireOperator({ headers }: FastifyRequest, secret: Uint8Array): Promise<void> {
+  const token = /^Bearer (\S+)$/i.exec(headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new TollcastError('unauthorized', 'send an operator token: Authorization: Bearer …');
+  await verifyOperatorToken(token, secret).catch((error) => {
+    throw new TollcastError('unauthorized', `the operator token is not valid: ${messageOf(error)}`);
+  });
+}
+
+const liveViewings = (authority: Authority) =>
+  [...authority.sessions()].map((session) => ({
+    viewing: session.id,
+    viewer: session.terms.viewer,
+    program: session.terms.program,
+    broadcast: session.terms.broadcast,
+    phase: session.state.phase,
+    confirmedEpoch: session.state.confirmedEpoch ?? null,
+    connected: session.state.lostMs === undefined,
+    usage: session.usage(),
+  }));

@@ -1,0 +1,45 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+/** Prometheus metrics, by its naming conventions: base units, `_total` on what only grows. Figures are read when they are asked for. */
+export class Metrics {
+  readonly registry = new Registry();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect: function collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  /** `read` gives the total so far. */
+  total(name: string, help: string, read: () => number): void {
+    this.totals(name, help, 'part', () => new Map([['', read()]]), []);
+  }
+
+  /** One total for each value of a label, those of `always` from the start. */
+  totals(name: string, help: string, label: string, read: () => ReadonlyMap<string, number>, always: readonly string[]): void {
+    const known = new Map<string, number>();
+    new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect: function collect() {
+        const now = read();
+        for (const value of new Set([...always, ...now.keys()])) {
+          const total = now.get(value) ?? 0;
+          this.inc(value === '' ? {} : { [label]: value }, total - (known.get(value) ?? 0));
+          known.set(value, total);
+        }
+      },
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { WebSocketServer } from 'ws';
+
+/** What a WebSocket path does with a request for it. */
+export interface SocketRoute {
+  readonly subprotocol: string;
+  readonly maxMessageBytes: number;
+  /** Takes the socket, or says why not. `parameters`: the named groups of the path. */
+  accept(parameters: Readonly<Record<string, string>>, query: URLSearchParams): Refused | ((socket: WebSocket) => void);
+}
+
+export interface Refused {
+  readonly status: 401 | 403 | 404 | 503;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Answers WebSocket upgrades of an HTTP server: path, subprotocol and Origin are checked before the handshake. */
+export function serveSockets(
+  server: Server,
+  routes: readonly (readonly [RegExp, SocketRoute])[],
+  allowedOrigins: readonly string[],
+): void {
+  const sockets = new Map(
+    routes.map(([, route]) => [
+      route,
+      new WebSocketServer({
+        noServer: true,
+        perMessageDeflate: false,
+        maxPayload: route.maxMessageBytes,
+        handleProtocols: (offered) => (offered.has(route.subprotocol) ? route.subprotocol : false),
+      }),
+    ]),
+  );
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy());
+    const [path = '', query] = (request.url ?? '').split('?', 2);
+    const found = routes.map(([pattern, route]) => ({ match: pattern.exec(path), route })).find(({ match }) => match !== null);
+    if (found === undefined) return refuse(socket, { status: 404, code: 'not-found', message: 'there is no such socket' });
+    const { route } = found;
+    if (!originAllowed(request, allowedOrigins))
+      return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
+    if (!offersSubprotocol(request, route.subprotocol))
+      return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
+    const accepted = route.accept(found.match?.groups ?? {}, new URLSearchParams(query));
+    if (typeof accepted !== 'function') return refuse(socket, accepted);
+    sockets.get(route)?.handleUpgrade(request, socket, head, accepted);
+  });
+}
+
+/** Browsers always send an Origin: their pages must be the relay's own, or allowed. Other clients send none. */
+function originAllowed({ headers }: IncomingMessage, allowedOrigins: readonly string[]): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined || allowedOrigins.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+function offersSubprotocol({ headers }: IncomingMessage, subprotocol: string): boolean {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
+  return offered?.includes(subprotocol) ?? false;
+}
+
+const STATUS = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
+
+function refuse(socket: Duplex, { status, code, message }: Refused): void {
+  const body = JSON.stringify({ code, message });
+  // Whoever does not close in answer would keep it open for ever.
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

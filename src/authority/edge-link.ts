@@ -1,0 +1,78 @@
+import type { Delivery, GateChange } from '../bus/bus.ts';
+import type { Timers } from '../clock.ts';
+import { KEYS_KEPT } from '../viewing/viewing.ts';
+
+/** How long the end of a viewing waits for its edge to say what it sent last. */
+const CLOSE_WAIT_MS = 1_000;
+
+export interface EdgeLinkPorts {
+  readonly timers: Timers;
+  gate(edge: string, change: GateChange): void;
+  tooSlow(): void;
+  /** The gate is closed: when the last chunk was sent, if any was. */
+  closed(lastChunkMs: number | undefined): void;
+}
+
+/** One viewing at the edge that serves it: which gates are open there, and what it was served. */
+export class EdgeLink {
+  readonly #viewing: { readonly program: string; readonly viewing: string };
+  readonly #ports: EdgeLinkPorts;
+  #edge: string | undefined;
+  #open: readonly Extract<GateChange, { kind: 'open' }>[] = [];
+  #servedMs: number | undefined;
+  #cancelWait: () => void = () => undefined;
+
+  constructor(viewing: { readonly program: string; readonly viewing: string }, ports: EdgeLinkPorts) {
+    this.#viewing = viewing;
+    this.#ports = ports;
+  }
+
+  /** Undefined before the first ticket. */
+  get edge(): string | undefined {
+    return this.#edge;
+  }
+
+  /** What that edge should have open. */
+  get gates(): readonly GateChange[] {
+    return this.#open;
+  }
+
+  /** From here on another edge serves the viewing: it is told what is open. */
+  moveTo(edge: string): void {
+    if (this.#edge !== undefined) this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
+    this.#edge = edge;
+    for (const gate of this.#open) this.#ports.gate(edge, gate);
+  }
+
+  open(epoch: number, catchUp: boolean): void {
+    const gate = { kind: 'open', ...this.#viewing, epoch, catchUp } as const;
+    this.#open = [...this.#open.filter((known) => known.epoch !== epoch), gate].slice(-KEYS_KEPT);
+    if (this.#edge !== undefined) this.#ports.gate(this.#edge, gate);
+  }
+
+  /** An edge that does not answer in time is gone, and sent no later chunk than it reported. */
+  close(): void {
+    this.#open = [];
+    this.#cancelWait = this.#ports.timers.after(CLOSE_WAIT_MS, () => this.#closed(this.#servedMs));
+    if (this.#edge === undefined) this.#closed(undefined);
+    else this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
+  }
+
+  /** A report of served time. After a change of edge both may have served for an instant: what counts already is left out. */
+  served(fromMs: number, toMs: number): { readonly fromMs: number; readonly toMs: number } {
+    const span = { fromMs: Math.max(fromMs, this.#servedMs ?? fromMs), toMs };
+    this.#servedMs = Math.max(toMs, this.#servedMs ?? toMs);
+    return span;
+  }
+
+  delivered(delivery: Exclude<Delivery, { kind: 'served' }>): void {
+    if (delivery.edge !== this.#edge) return;
+    if (delivery.kind === 'too-slow') this.#ports.tooSlow();
+    else this.#closed(delivery.lastChunkMs);
+  }
+
+  #closed(lastChunkMs: number | undefined): void {
+    this.#cancelWait();
+    this.#ports.closed(lastChunkMs);
+  }
+}

@@ -1,0 +1,258 @@
+import type { Logger } from 'pino';
+import type { Bus } from '../bus/bus.ts';
+import type { Clock, Timers } from '../clock.ts';
+import type { Encryptor } from '../encryptor/key-source.ts';
+import { unreachable } from '../errors.ts';
+import { KeyRing } from '../keys/key-ring.ts';
+import type { ScheduleCommand, ScheduleRules } from '../keys/schedule.ts';
+import { ScheduleRunner } from '../keys/schedule-runner.ts';
+import type { Entered, Entry } from '../ledger/entry.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import type { EndReason } from '../viewing/end-reason.ts';
+import { EpochTimes } from '../viewing/epoch-times.ts';
+import { UpdateSpread } from '../viewing/update-spread.ts';
+import { type ViewingPorts, ViewingSession, type ViewingTerms } from './viewing-session.ts';
+
+const RESERVE_AGAIN_MS = 1_000;
+
+export interface ViewingRules extends ScheduleRules {
+  readonly minAnswerMs: number;
+}
+
+/** What a live broadcast needs of the authority that it belongs to. */
+export interface BroadcastPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly bus: Bus;
+  readonly rules: ViewingRules;
+  record(entry: Entry): Promise<Entered>;
+  readonly encryptor: Encryptor;
+  ticket(session: ViewingSession): ServerMessage;
+  keySent(session: ViewingSession): void;
+  keyConfirmed(session: ViewingSession): void;
+  creditCovers(session: ViewingSession, moreMs: number): boolean;
+  allowCatchUp(session: ViewingSession): boolean;
+  paid(session: ViewingSession, billableMs: number): void;
+  ended(session: ViewingSession, reason: EndReason): void;
+}
+
+/** The authority's side of one broadcast: its epochs, their keys, and who watches it. */
+export class LiveBroadcast {
+  readonly program: string;
+  readonly id: string;
+  readonly sessions = new Map<string, ViewingSession>();
+  readonly #ports: BroadcastPorts;
+  readonly #schedule: ScheduleRunner;
+  readonly #ring = new KeyRing();
+  readonly #epochs = new EpochTimes();
+  readonly #spread: UpdateSpread<ViewingSession>;
+  #encryptor: Encryptor;
+  #away = false;
+  #ended = false;
+
+  constructor(program: string, id: string, lastEpoch: number, ports: BroadcastPorts) {
+    this.program = program;
+    this.id = id;
+    this.#ports = ports;
+    this.#encryptor = ports.encryptor;
+    this.#spread = new UpdateSpread(ports.clock, ports.timers);
+    this.#schedule = new ScheduleRunner(lastEpoch, ports.rules, ports.clock, ports.timers, (command) => this.#carryOut(command));
+  }
+
+  /** Who has its keys. */
+  get encryptor(): Encryptor {
+    return this.#encryptor;
+  }
+
+  /** Whether it can be watched: an epoch has begun. */
+  get isLive(): boolean {
+    return !this.#ended && this.#epochs.current !== undefined;
+  }
+
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
+  get lastEpoch(): number {
+    return this.#schedule.state.lastEpoch;
+  }
+
+  get currentEpoch(): number | undefined {
+    return this.#epochs.current;
+  }
+
+  get currentBeganMs(): number | undefined {
+    const { current } = this.#epochs;
+    return current === undefined ? undefined : this.#epochs.beganMs(current);
+  }
+
+  /** For how long a key may be sealed under at most. */
+  get keyLifetimeMs(): number {
+    return this.#ports.rules.periodMs + this.#ports.rules.graceMs;
+  }
+
+  /** @param continues the broadcast that it goes on with */
+  start(continues?: string): void {
+    const goesOn = continues === undefined ? {} : { continues };
+    this.#record({ kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn });
+    this.#schedule.dispatch({ type: 'started' });
+  }
+
+  /** The encryptor is about to seal the first chunk of an epoch. */
+  began(epoch: number, atMs: number): void {
+    this.#epochs.begin(epoch, atMs);
+    this.#record({ kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs });
+    this.#schedule.dispatch({ type: 'began', epoch, atMs });
+    // The previous epoch's key stays for receipts on their way; its updates are over.
+    this.#ring.forgetBefore(epoch - 1);
+    for (const session of this.sessions.values()) session.dispatch({ type: 'epoch-began', epoch });
+  }
+
+  /** No media comes: the broadcaster is away, or whoever encrypts. */
+  away(): void {
+    this.#schedule.dispatch({ type: 'away' });
+    this.#spread.stop();
+    if (this.#away) return;
+    this.#away = true;
+    this.#record({ kind: 'media-paused', program: this.program, broadcast: this.id, atMs: this.#ports.clock.nowMs() });
+    for (const session of this.sessions.values()) {
+      session.dispatch({ type: 'away' });
+      session.tell({ type: 'media', state: 'away' });
+    }
+  }
+
+  back(): void {
+    this.#resumed();
+    this.#schedule.dispatch({ type: 'back' });
+  }
+
+  /**
+   * Another encryptor process goes on with it, or the same one that ran out of keys: a new epoch begins, under a number and a key
+   * that nobody has had. What was on offer is void.
+   */
+  replaced(encryptor: Encryptor): void {
+    this.#encryptor = encryptor;
+    this.#spread.stop();
+    this.#resumed();
+    this.#schedule.dispatch({ type: 'replaced' });
+  }
+
+  #resumed(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    this.#record({ kind: 'media-resumed', program: this.program, broadcast: this.id, atMs: this.#ports.clock.nowMs() });
+    for (const session of this.sessions.values()) {
+      session.dispatch({ type: 'back' });
+      session.tell({ type: 'media', state: 'live' });
+    }
+  }
+
+  admit(terms: ViewingTerms): ViewingSession {
+    const session = new ViewingSession(terms, Math.random(), this.#viewingPorts());
+    this.sessions.set(terms.viewing, session);
+    return session;
+  }
+
+  /** Gives a new viewing the current epoch's key, and the next one's too once that is being handed out. */
+  joined(session: ViewingSession): void {
+    const { current, next } = { current: this.#epochs.current, next: this.#schedule.state.next };
+    const epochs = current === undefined ? [] : [current];
+    session.dispatch({ type: 'joined', epochs });
+    // As if its place in the spread had just come, only that it has not had time to answer.
+    if (next?.reserved && next.updatesMs === undefined) session.joinNext(next.epoch);
+    this.connected(session);
+  }
+
+  /** Tells who has just connected, or connected again, what everybody else was told. */
+  connected(session: ViewingSession): void {
+    if (this.#away) session.tell({ type: 'media', state: 'away' });
+  }
+
+  end(reason: 'broadcast-ended' | 'program-removed' | 'shutdown'): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const atMs = this.#ports.clock.nowMs();
+    this.#spread.stop();
+    this.#schedule.dispatch({ type: 'ended' });
+    this.#epochs.end(atMs);
+    const edges = new Set([...this.sessions.values()].flatMap(({ link }) => link.edge ?? []));
+    for (const session of [...this.sessions.values()]) session.dispatch({ type: 'end', reason });
+    this.#record({ kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason });
+    for (const edge of edges) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
+    this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
+  }
+
+  #carryOut(command: ScheduleCommand): void {
+    switch (command.type) {
+      case 'reserve':
+        void this.#reserve(command.epoch);
+        return;
+      case 'offer': {
+        const contentKey = this.#ring.contentKey(command.epoch);
+        if (contentKey === undefined) return;
+        this.#encryptor.offer({
+          key: { program: this.program, epoch: command.epoch, contentKey: Uint8Array.from(contentKey) },
+          notBeforeMs: command.notBeforeMs,
+          notAfterMs: command.notAfterMs,
+          lifetimeMs: this.keyLifetimeMs,
+        });
+        return;
+      }
+      case 'send-updates':
+        this.#spread.run(this.sessions.values(), command.fromMs, command.spreadMs, (session) => session.updateDue(command.epoch));
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  /** Uses up an epoch's number, durably, before there is a key. While the disk refuses the ledger waits; overfull, it is asked again. */
+  async #reserve(epoch: number): Promise<void> {
+    try {
+      await this.#ports.record({ kind: 'epoch-reserved', program: this.program, broadcast: this.id, epoch });
+      if (this.#ended) return;
+      this.#ring.create(epoch);
+      this.#schedule.dispatch({ type: 'reserved', epoch });
+    } catch (error) {
+      if (this.#ended) return;
+      this.#ports.log.error({ err: error, program: this.program, epoch }, 'an epoch could not be reserved; trying again');
+      this.#ports.timers.after(RESERVE_AGAIN_MS, () => void this.#reserve(epoch));
+    }
+  }
+
+  #viewingPorts(): ViewingPorts {
+    const { clock, timers, log, bus, rules, record, ticket, keySent, keyConfirmed, creditCovers, allowCatchUp, paid } =
+      this.#ports;
+    return {
+      clock,
+      timers,
+      log,
+      rules,
+      ring: this.#ring,
+      epochs: this.#epochs,
+      record,
+      ticket,
+      keySent,
+      keyConfirmed,
+      creditCovers,
+      gate: (edge, change) => bus.gates.publish(edge, change),
+      startsMs: (epoch) => {
+        const { next } = this.#schedule.state;
+        return next?.epoch === epoch ? next.plannedMs : 0;
+      },
+      allowCatchUp,
+      paid,
+      ended: (session, reason) => {
+        this.sessions.delete(session.id);
+        this.#ports.ended(session, reason);
+      },
+    };
+  }
+
+  #record(entry: Entry): void {
+    this.#ports
+      .record(entry)
+      .catch((error) => this.#ports.log.error({ err: error, entry: entry.kind }, 'a ledger entry was lost'));
+  }
+}

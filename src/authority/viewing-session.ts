@@ -1,0 +1,321 @@
+import type { CryptoKey } from 'jose';
+import type { Logger } from 'pino';
+import { runningCharge } from '../billing/charge.ts';
+import { LiveMeter } from '../billing/live-meter.ts';
+import type { Tariff } from '../billing/tariff.ts';
+import type { GateChange } from '../bus/bus.ts';
+import type { Clock, Timers } from '../clock.ts';
+import { unreachable } from '../errors.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { encryptContentKey, encryptSessionKey, SESSION_KEY_BYTES } from '../keys/key-update.ts';
+import { verifyReceipt } from '../keys/receipt.ts';
+import type { Entered, Entry } from '../ledger/entry.ts';
+import type { ErrorCode, ServerMessage, Usage } from '../protocol/messages.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import type { ViewerToken } from '../tokens/viewer-token.ts';
+import type { EndReason } from '../viewing/end-reason.ts';
+import type { EpochTimes } from '../viewing/epoch-times.ts';
+import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
+import { EdgeLink } from './edge-link.ts';
+import { type Channel, Outbox } from './outbox.ts';
+
+/** Who watches what, at which price, with which device. */
+export interface ViewingTerms {
+  readonly viewing: string;
+  readonly viewer: string;
+  readonly program: string;
+  readonly title: string;
+  readonly broadcast: string;
+  readonly tariff: Tariff;
+  readonly token: ViewerToken;
+  readonly signKey: CryptoKey;
+}
+
+/** What a viewing needs of the broadcast that it is a viewing of. */
+export interface ViewingPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly ring: KeyRing;
+  readonly epochs: EpochTimes;
+  readonly rules: { readonly periodMs: number; readonly minAnswerMs: number; readonly graceMs: number };
+  record(entry: Entry): Promise<Entered>;
+  gate(edge: string, change: GateChange): void;
+  /** A media ticket for this viewing, made known to the edge. */
+  ticket(session: ViewingSession): ServerMessage;
+  /** When an epoch that has not begun is planned to. */
+  startsMs(epoch: number): number;
+  /** Whether the chunks since the last keyframe may be sent to this viewer free of charge now. */
+  allowCatchUp(session: ViewingSession): boolean;
+  /** It has become billable for so much more. */
+  paid(session: ViewingSession, billableMs: number): void;
+  keySent(session: ViewingSession): void;
+  keyConfirmed(session: ViewingSession): void;
+  creditCovers(session: ViewingSession, moreMs: number): boolean;
+  ended(session: ViewingSession, reason: EndReason): void;
+}
+
+/** How long the end waits for the ledger before the viewer is told all the same. */
+const END_WAIT_MS = 2_000;
+
+/** Runs one viewing: feeds its state machine, carries out what that commands. */
+export class ViewingSession {
+  readonly terms: ViewingTerms;
+  /** See UpdateSpread. */
+  readonly place: number;
+  readonly #ports: ViewingPorts;
+  readonly #meter: LiveMeter;
+  readonly #outbox: Outbox;
+  readonly link: EdgeLink;
+  #state: Viewing = newViewing;
+  #sessionKey: Uint8Array | undefined;
+  #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
+  #cancelDeadline: (() => void) | undefined;
+  /** The newest epoch whose key this viewing was given. */
+  #newestGiven = 0;
+
+  constructor(terms: ViewingTerms, place: number, ports: ViewingPorts) {
+    this.terms = terms;
+    this.place = place;
+    this.#ports = ports;
+    this.#meter = new LiveMeter(ports.epochs);
+    this.#outbox = new Outbox((error) =>
+      ports.log.error({ err: error, viewing: terms.viewing }, 'a message to a viewer could not be made; its socket is closed'),
+    );
+    this.link = new EdgeLink(
+      { program: terms.program, viewing: terms.viewing },
+      {
+        timers: ports.timers,
+        gate: (edge, change) => ports.gate(edge, change),
+        tooSlow: () => this.dispatch({ type: 'end', reason: 'too-slow' }),
+        closed: (lastChunkMs) => this.dispatch({ type: 'delivered', ...(lastChunkMs === undefined ? {} : { lastChunkMs }) }),
+      },
+    );
+  }
+
+  get id(): string {
+    return this.terms.viewing;
+  }
+
+  get state(): Viewing {
+    return this.#state;
+  }
+
+  get isOver(): boolean {
+    return this.#state.phase === 'ending' || this.#state.phase === 'ended';
+  }
+
+  get billableMs(): number {
+    return this.#meter.billableMs;
+  }
+
+  usage(): Usage {
+    const charge = runningCharge(this.#meter.billableMs, this.terms.tariff);
+    return {
+      billableMs: this.#meter.billableMs,
+      billableSeconds: charge.billableSeconds,
+      amount: charge.amount,
+      currency: this.terms.tariff.currency,
+    };
+  }
+
+  /** Takes a control socket, in place of the one before, and agrees on a new session key. */
+  attach(channel: Channel, agree: CryptoKey, resumed: boolean): void {
+    this.#outbox.attach(channel);
+    const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
+    this.#sessionKey = sessionKey;
+    const { viewing, program, title, broadcast, tariff } = this.terms;
+    this.#outbox.later(async () => ({
+      type: 'viewing',
+      viewing,
+      program,
+      title,
+      broadcast,
+      tariff,
+      sessionKey: await encryptSessionKey(sessionKey, viewing, agree),
+      resumed,
+    }));
+    if (!resumed) return;
+    this.dispatch({ type: 'resumed' });
+    const { phase, confirmedEpoch } = this.#state;
+    // The word of it, and the ticket that came with it, may have been lost with the socket.
+    if (phase === 'started' && confirmedEpoch !== undefined) this.#tellConfirmed(confirmedEpoch, false);
+  }
+
+  /** The control socket was lost. A socket that was superseded before is none of ours. */
+  lost(channel: Channel): void {
+    if (this.#outbox.detach(channel)) this.dispatch({ type: 'lost' });
+  }
+
+  tell(message: ServerMessage): void {
+    this.#outbox.tell(message);
+  }
+
+  /** @throws Refusal `receipt-invalid` */
+  async receive(jws: string): Promise<void> {
+    const awaited = (epoch: number) =>
+      this.#state.keys.some((key) => key.epoch === epoch) ? this.#ports.ring.proofKey(epoch) : undefined;
+    const statement = await verifyReceipt(jws, this.id, this.terms.signKey, awaited).catch((error: Error) => {
+      throw new Refusal('receipt-invalid', `receipt refused: ${error.message}`);
+    });
+    if (this.#receipts.has(statement.epoch)) return;
+    this.#receipts.set(statement.epoch, { chunks: statement.chunks, jws });
+    this.dispatch({ type: 'receipt', epoch: statement.epoch });
+    this.#receipts.delete(statement.epoch);
+  }
+
+  /** Served time that an edge reports. */
+  served(fromMs: number, toMs: number): void {
+    const beforeMs = this.#meter.billableMs;
+    this.#meter.serve(this.link.served(fromMs, toMs));
+    this.#ports.paid(this, this.#meter.billableMs - beforeMs);
+  }
+
+  /** The time for an epoch's update has come: credit is looked at first. */
+  updateDue(epoch: number): void {
+    if (!this.#creditCoversAnother()) this.dispatch({ type: 'exhausted' });
+    this.dispatch({ type: 'update-due', epoch });
+  }
+
+  /** It has just joined, while the next epoch's key is being handed out: it gets that as well, if its credit covers both. */
+  joinNext(epoch: number): void {
+    if (this.#creditCoversAnother()) this.dispatch({ type: 'joined', epochs: [epoch] });
+  }
+
+  #creditCoversAnother(): boolean {
+    const { periodMs, graceMs } = this.#ports.rules;
+    return this.#ports.creditCovers(this, periodMs + graceMs);
+  }
+
+  dispatch(event: ViewingEvent): void {
+    const { clock, epochs, rules } = this.#ports;
+    const nowMs = clock.nowMs();
+    const [state, commands] = stepViewing(this.#state, event, {
+      nowMs,
+      minAnswerMs: rules.minAnswerMs,
+      periodMs: rules.periodMs,
+      epochEndMs: (epoch) => epochs.endedMs(epoch),
+    });
+    const deadlineMoved = state.deadlineMs !== this.#state.deadlineMs;
+    this.#state = state;
+    if (deadlineMoved) this.#setDeadline(state.deadlineMs, nowMs);
+    for (const command of commands) this.#carryOut(command);
+  }
+
+  #setDeadline(deadlineMs: number | undefined, nowMs: number): void {
+    this.#cancelDeadline?.();
+    this.#cancelDeadline =
+      deadlineMs === undefined ? undefined : this.#ports.timers.after(Math.max(0, deadlineMs - nowMs), () => this.#deadline());
+  }
+
+  /** A timer may fire a moment early by this clock. */
+  #deadline(): void {
+    this.dispatch({ type: 'deadline' });
+    const { deadlineMs } = this.#state;
+    if (deadlineMs !== undefined) this.#setDeadline(deadlineMs, this.#ports.clock.nowMs());
+  }
+
+  #carryOut(command: ViewingCommand): void {
+    switch (command.type) {
+      case 'send-key':
+        this.#sendKey(command.epoch);
+        return;
+      case 'commit-receipt':
+        void this.#commitReceipt(command.epoch);
+        return;
+      case 'record-start':
+        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
+        this.tell(this.#ports.ticket(this));
+        return;
+      case 'open-gate':
+        this.#openGate(command.epoch, command.first);
+        return;
+      case 'close-gate':
+        this.link.close();
+        return;
+      case 'record-end':
+        void this.#end(command.reason, command.atMs);
+        return;
+      default:
+        unreachable(command);
+    }
+  }
+
+  #sendKey(epoch: number): void {
+    const contentKey = this.#ports.ring.contentKey(epoch);
+    if (contentKey === undefined) return;
+    const sessionKey = this.#sessionKey;
+    if (!this.#outbox.isConnected || sessionKey === undefined) return;
+    void this.#record({ kind: 'key-sent', viewing: this.id, epoch });
+    // One that is sent again after a resume is no further key.
+    if (epoch > this.#newestGiven) this.#ports.keySent(this);
+    this.#newestGiven = Math.max(epoch, this.#newestGiven);
+    const nowMs = this.#ports.clock.nowMs();
+    const startsInMs = Math.max(0, this.#ports.startsMs(epoch) - nowMs);
+    this.#outbox.later(
+      async () => {
+        const jwe = await encryptContentKey(contentKey, { viewing: this.id, epoch }, sessionKey);
+        // Over meanwhile: no later key. Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
+        if (this.isOver || this.#ports.ring.contentKey(epoch) === undefined) return undefined;
+        return { type: 'key', epoch, jwe, startsInMs, answerWithinMs: this.#ports.rules.minAnswerMs };
+      },
+      () => !this.isOver,
+    );
+  }
+
+  async #commitReceipt(epoch: number): Promise<void> {
+    const receipt = this.#receipts.get(epoch);
+    if (receipt === undefined) return;
+    this.#ports.keyConfirmed(this);
+    const entered = await this.#record({
+      kind: 'receipt',
+      viewing: this.id,
+      epoch,
+      chunks: receipt.chunks,
+      receipt: receipt.jws,
+    });
+    if (entered === undefined) return;
+    this.#meter.confirm(epoch, entered.monoMs);
+    this.dispatch({ type: 'committed', epoch });
+  }
+
+  #openGate(epoch: number, started: boolean): void {
+    // Whose gate opens ahead of its epoch misses nothing of it: the catch-up is kept for when it does.
+    const hasBegun = epoch <= (this.#ports.epochs.current ?? 0);
+    this.link.open(epoch, hasBegun && this.#ports.allowCatchUp(this));
+    this.#tellConfirmed(epoch, started);
+  }
+
+  #tellConfirmed(epoch: number, started: boolean): void {
+    this.tell({ type: 'confirmed', epoch, started, usage: this.usage() });
+  }
+
+  async #end(reason: EndReason, atMs: number): Promise<void> {
+    const recorded = this.#record({ kind: 'viewing-ended', viewing: this.id, reason, atMs });
+    const waited = Promise.withResolvers<void>();
+    const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve());
+    await Promise.race([recorded, waited.promise]);
+    cancel();
+    this.#ports.ended(this, reason);
+    this.tell({ type: 'ended', reason, usage: this.usage() });
+    await this.#outbox.close(reason === 'shutdown' ? 1001 : 1000, reason);
+    this.#sessionKey?.fill(0);
+  }
+
+  /** The ledger keeps trying while the disk refuses; it rejects only when it is closed or overfull. */
+  async #record(entry: Entry): Promise<Entered | undefined> {
+    return this.#ports.record(entry).catch(() => undefined);
+  }
+
+  /** Another media socket is to come: it may have the catch-up of the current epoch, if this viewer has not had it. */
+  rejoin(): void {
+    const { current } = this.#ports.epochs;
+    const isOpen = this.#state.keys.some(({ epoch, receipt }) => epoch === current && receipt === 'durable');
+    if (current !== undefined && isOpen && this.#ports.allowCatchUp(this)) this.link.open(current, true);
+  }
+
+  /** Refuses something without ending the viewing. */
+  complain(code: ErrorCode, message: string): void {
+    this.tell({ type: 'error', code, message, fatal: false });
+  }
+}

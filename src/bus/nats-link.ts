@@ -1,0 +1,218 @@
+import {
+  AuthorizationError,
+  type Msg,
+  type NatsConnection,
+  PermissionViolationError,
+  type Status,
+} from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import type { Timers } from '../clock.ts';
+import { messageOf } from '../errors.ts';
+import type { Unsubscribe } from './bus.ts';
+import type { Connected } from './nats-connect.ts';
+
+/** What went over the connection, and what did not, since the start. */
+export interface NatsCounters {
+  reconnections: number;
+  /** Messages that were not sent: no connection, or too much on its way already. */
+  unsent: number;
+  /** Messages that made no sense. */
+  unreadable: number;
+  /** What the server's permissions do not allow this role. */
+  denied: number;
+  /** Snapshots of gates that this edge asked for, and that this authority gave. */
+  snapshots: number;
+  /** Deliveries that were given up because too many waited. */
+  lostDeliveries: number;
+}
+
+/** The client would keep any amount for a server that does not read. */
+const MAX_UNCONFIRMED_BYTES = 33_554_432;
+/** Every so often the server is asked to confirm what it has read. */
+const CONFIRM_EVERY_BYTES = 262_144;
+/** A subscription that was denied is tried again, for when the server's permissions are put right. */
+const RESUBSCRIBE_MS = 5_000;
+/** The same complaint is logged no more often. */
+const COMPLAIN_EVERY_MS = 60_000;
+const CLOSE_WITHIN_MS = 1_000;
+
+/**
+ * The connection to NATS as the parts of the bus see it: it may be lost at any time and comes back; what is sent meanwhile is
+ * dropped, not kept (NATS delivers at most once anyhow).
+ */
+export class NatsLink {
+  readonly counters: NatsCounters = {
+    reconnections: 0,
+    unsent: 0,
+    unreadable: 0,
+    denied: 0,
+    snapshots: 0,
+    lostDeliveries: 0,
+  };
+  readonly #connection: NatsConnection;
+  readonly #attempts: { count: number };
+  readonly #timers: Timers;
+  readonly #log: Logger;
+  readonly #listeners = new Set<() => void>();
+  readonly #complained = new Map<string, number>();
+  #isConnected = true;
+  #closing = false;
+  #sentBytes = 0;
+  #askedBytes = 0;
+  #confirmedBytes = 0;
+
+  constructor({ connection, attempts }: Connected, timers: Timers, log: Logger) {
+    this.#connection = connection;
+    this.#attempts = attempts;
+    this.#timers = timers;
+    this.#log = log;
+    void this.#follow(connection.status());
+    void connection.closed().then((error) => {
+      this.#isConnected = false;
+      if (!this.#closing) this.#log.error({ err: error }, 'the connection to NATS was given up: restart this process');
+    });
+  }
+
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
+  /** What a message may hold, in bytes. */
+  get maxMessageBytes(): number {
+    return this.#connection.info?.max_payload ?? 1_048_576;
+  }
+
+  /** Messages may have been missed. */
+  onReconnected(listener: () => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @param reply where an answer is to be sent @returns whether it is on its way */
+  send(subject: string, payload: Uint8Array, reply?: string): boolean {
+    const unconfirmedBytes = this.#sentBytes - this.#confirmedBytes;
+    const fits = payload.length <= this.maxMessageBytes;
+    if (!this.#isConnected || this.#closing || !fits || unconfirmedBytes + payload.length > MAX_UNCONFIRMED_BYTES) {
+      this.counters.unsent++;
+      if (!fits)
+        this.#complain(`${payload.length} bytes for ${subject} are more than NATS takes: raise max_payload in nats.conf`);
+      return false;
+    }
+    this.#connection.publish(subject, payload, reply === undefined ? undefined : { reply });
+    this.#sentBytes += payload.length;
+    if (this.#sentBytes - this.#askedBytes >= CONFIRM_EVERY_BYTES) this.#confirm();
+    return true;
+  }
+
+  /** A listener that throws ends nothing: the client would stop reading, without a word. */
+  subscribe(subject: string, listener: (message: Msg) => void): Unsubscribe {
+    const receive = (message: Msg) => this.#safely(`a message for ${subject}`, () => listener(message));
+    let cancelRetry: () => void = () => undefined;
+    const begin = () =>
+      this.#connection.subscribe(subject, {
+        callback: (error, message) => {
+          if (error === null) receive(message);
+          else cancelRetry = this.#timers.after(RESUBSCRIBE_MS, again);
+        },
+      });
+    const again = () => {
+      if (!this.#closing) subscription = begin();
+    };
+    let subscription = begin();
+    return () => {
+      cancelRetry();
+      subscription.unsubscribe();
+    };
+  }
+
+  /** Sends what is on its way, as far as the server takes it in time. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#isConnected) {
+      const inTime = Promise.withResolvers<void>();
+      const cancel = this.#timers.after(CLOSE_WITHIN_MS, inTime.resolve);
+      await Promise.race([this.#connection.drain().catch(() => undefined), inTime.promise]);
+      cancel();
+    }
+    if (!this.#connection.isClosed()) await this.#connection.close();
+  }
+
+  #safely(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.counters.unreadable++;
+      this.#complain(`${what} was of no use: ${messageOf(error).slice(0, 200)}`);
+    }
+  }
+
+  #confirm(): void {
+    const upToBytes = this.#sentBytes;
+    this.#askedBytes = upToBytes;
+    this.#connection.flush().then(
+      () => {
+        this.#confirmedBytes = Math.max(this.#confirmedBytes, upToBytes);
+      },
+      // The connection is lost, and what was on its way with it.
+      () => undefined,
+    );
+  }
+
+  async #follow(statuses: AsyncIterable<Status>): Promise<void> {
+    for await (const status of statuses) {
+      switch (status.type) {
+        case 'disconnect':
+          this.#disconnected(status.server);
+          break;
+        case 'reconnecting':
+          this.#attempts.count++;
+          break;
+        case 'reconnect':
+          this.#reconnected(status.server);
+          break;
+        case 'error':
+          this.#fault(status.error);
+          break;
+        default:
+      }
+    }
+  }
+
+  /** Told of each attempt that the server refused, too. */
+  #disconnected(server: string): void {
+    if (!this.#isConnected) return;
+    this.#isConnected = false;
+    if (!this.#closing) this.#log.warn({ server }, 'the connection to NATS is lost');
+  }
+
+  /** Told once for each of those as well. */
+  #reconnected(server: string): void {
+    if (this.#isConnected) return;
+    this.#isConnected = true;
+    this.#attempts.count = 0;
+    this.#confirmedBytes = this.#askedBytes = this.#sentBytes;
+    this.counters.reconnections++;
+    this.#log.info({ server }, 'connected to NATS again');
+    for (const listener of [...this.#listeners]) this.#safely('a reconnection', listener);
+  }
+
+  #fault(error: Error): void {
+    if (error instanceof PermissionViolationError) {
+      this.counters.denied++;
+      const tried = error.operation === 'publish' ? 'publish to' : 'subscribe to';
+      this.#complain(`NATS does not let this role ${tried} ${error.subject}: see tollcast credentials nats`);
+    } else if (error instanceof AuthorizationError) {
+      this.#complain('NATS refuses the credential of this role: it was revoked, or the server has an older nats.conf');
+    } else {
+      this.#complain(`NATS: ${error.message}`);
+    }
+  }
+
+  #complain(text: string): void {
+    const nowMs = performance.now();
+    for (const [known, atMs] of this.#complained) if (nowMs - atMs > COMPLAIN_EVERY_MS) this.#complained.delete(known);
+    if (this.#complained.has(text) || this.#complained.size >= 100) return;
+    this.#complained.set(text, nowMs);
+    this.#log.error(text);
+  }
+}

@@ -1,0 +1,44 @@
+import { constants } from 'node:os';
+import { ExitCode } from './exit-code.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+type Signal = (typeof SIGNALS)[number];
+
+/** The part of `process` that this needs. */
+export interface SignalHost {
+  on(signal: Signal, listener: (signal: Signal) => void): unknown;
+  off(signal: Signal, listener: (signal: Signal) => void): unknown;
+  exit(code: number): never;
+}
+
+/**
+ * Ctrl-C under `npm start` arrives twice, from the terminal and from npm, which passes it on. Only what comes later than this is
+ * a second demand.
+ */
+const SAME_DEMAND_MS = 500;
+
+/**
+ * Calls `stop` at the first signal to end; a second one ends the process at once, as it would without this. Returns what gives
+ * the signals back.
+ */
+export function onInterruption(
+  stop: () => void,
+  host: SignalHost = process,
+  nowMs: () => number = () => performance.now(),
+): () => void {
+  let demandedAtMs: number | undefined;
+  const demand = (signal: Signal) => {
+    const atMs = nowMs();
+    if (demandedAtMs === undefined) {
+      demandedAtMs = atMs;
+      stop();
+    } else if (atMs - demandedAtMs > SAME_DEMAND_MS) {
+      host.exit(ExitCode.signal + constants.signals[signal]);
+    }
+  };
+  for (const signal of SIGNALS) host.on(signal, demand);
+  return () => {
+    for (const signal of SIGNALS) host.off(signal, demand);
+  };
+}

@@ -1,0 +1,20 @@
+import { destination, type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { LogConfig } from '../config/sections.ts';
+
+/** Log lines that may wait for a stderr that nobody reads; what comes after them is lost. */
+const MAX_WAITING_CHARS = 8 << 20;
+
+/** The relay's log, on stderr: for people on a terminal, a JSON object a line anywhere else. */
+export function relayLog({ level }: LogConfig): Logger {
+  // Not synchronous: a slow terminal must not hold up the picture. What waits is written out at exit.
+  const stderr = destination({ dest: 2, sync: false, maxLength: MAX_WAITING_CHARS });
+  if (!process.stderr.isTTY) return pino({ level, base: null }, stderr);
+  const lines = pretty({
+    destination: stderr,
+    colorize: process.stderr.hasColors(),
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return pino({ level, base: null }, lines);
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { messageOf, TollcastError } from '../errors.ts';
+
+/**
+ * A configuration from a YAML file, with what flags say over it.
+ *
+ * @throws TollcastError `config-invalid`: one line that names the file and the setting */
+export function loadConfig<T>(schema: z.ZodType<T>, file: string | undefined, flags: object): T {
+  const fromFile = file === undefined ? {} : readYaml(file);
+  const parsed = schema.safeParse(merge(fromFile, flags));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  );
+  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problems.join('; ')}`);
+}
+
+function readYaml(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new TollcastError('config-invalid', `the configuration file cannot be read: ${messageOf(error)}`);
+  }
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) throw new TollcastError('config-invalid', `${file} is not YAML: ${error.message.split('\n')[0]}`);
+  return document.toJS() ?? {};
+}
+
+const isGroup = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Flags over file, setting by setting; a flag that was not given is undefined. */
+function merge(under: unknown, over: unknown): unknown {
+  if (over === undefined) return under;
+  if (!isGroup(under) || !isGroup(over)) return over;
+  const names = new Set([...Object.keys(under), ...Object.keys(over)]);
+  return Object.fromEntries([...names].map((name) => [name, merge(under[name], over[name])]));
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { loadConfig } from './load-config.ts';
+import { broadcast, host, http, keys, log, rtmp, rtmps, viewersHere } from './sections.ts';
+
+/** How a relay is set up (config/relay.yaml). */
+export const RelayConfig = z.strictObject({
+  host,
+  http,
+  rtmp,
+  rtmps: rtmps.optional(),
+  broadcast,
+  keys,
+  viewers: viewersHere,
+  log,
+});
+
+export type RelayConfig = z.infer<typeof RelayConfig>;
+export type RelayConfigInput = z.input<typeof RelayConfig>;
+
+/** @throws TollcastError `config-invalid` */
+export const loadRelayConfig = (file: string | undefined, flags: RelayConfigInput): RelayConfig =>
+  loadConfig(RelayConfig, file, flags);

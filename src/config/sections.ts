@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { type ScheduleRules, scheduleFault } from '../keys/schedule.ts';
+
+/** The parts that configurations are made of: one schema is type, check, default and error text. config/*.yaml explain each. */
+const port = z.int().min(0).max(65_535);
+const ms = (least: number, most: number) => z.int().min(least).max(most);
+const count = z.int().min(1).max(10_000_000);
+const bytes = z.int().min(1_024).max(1_073_741_824);
+const certificate = z.strictObject({ certFile: z.string(), keyFile: z.string() });
+
+export const host = z.string().min(1).default('127.0.0.1');
+
+export const http = z
+  .strictObject({
+    port: port.default(8080),
+    tls: certificate.optional(),
+    /** Origins, besides the server's own, whose pages may open sockets. */
+    allowedOrigins: z.array(z.string()).default([]),
+  })
+  .prefault({});
+export type HttpConfig = z.infer<typeof http>;
+
+export const rtmp = z
+  .strictObject({
+    port: port.default(1935),
+    maxMessageBytes: bytes.default(4_194_304),
+    maxConnections: count.default(1_000),
+    maxConnectionsPerAddress: count.default(32),
+    handshakeTimeoutMs: ms(100, 60_000).default(5_000),
+    idleTimeoutMs: ms(500, 600_000).default(10_000),
+  })
+  .prefault({});
+export type RtmpConfig = z.infer<typeof rtmp>;
+
+export const rtmps = certificate.extend({ port: port.default(1936) });
+export type RtmpsConfig = z.infer<typeof rtmps>;
+
+export const broadcast = z.strictObject({ graceMs: ms(0, 3_600_000).default(15_000) }).prefault({});
+export type BroadcastConfig = z.infer<typeof broadcast>;
+
+/** How the edge sends. */
+const delivery = {
+  maxBatchMs: ms(0, 1_000).default(100),
+  maxSocketBytes: bytes.default(4_194_304),
+  tooSlowMs: ms(500, 600_000).default(10_000),
+};
+export type DeliveryConfig = z.infer<z.ZodObject<typeof delivery>>;
+
+const pingMs = ms(500, 600_000).default(15_000);
+
+/** Whom the authority admits. */
+const admission = {
+  maxViewings: count.default(20_000),
+  maxViewingsPerViewer: count.default(1),
+  ticketLifetimeMs: ms(1_000, 600_000).default(15_000),
+};
+export type ViewersConfig = z.infer<z.ZodObject<typeof admission>>;
+
+/** Of an authority that is an edge as well, of one that is none, and of an edge. */
+export const viewersHere = z.strictObject({ ...admission, ...delivery, pingMs }).prefault({});
+export const viewersAdmitted = z.strictObject({ ...admission, pingMs }).prefault({});
+export const viewersServed = z.strictObject({ ...delivery, pingMs }).prefault({});
+
+export const log = z
+  .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') })
+  .prefault({});
+export type LogConfig = z.infer<typeof log>;
+
+export type KeyRules = ScheduleRules & { readonly minAnswerMs: number };
+
+export const keys = z
+  .strictObject({
+    periodMs: ms(1_000, 3_600_000).default(10_000),
+    leadMs: ms(50, 600_000).optional(),
+    spreadMs: ms(0, 3_000_000).optional(),
+    graceMs: ms(0, 600_000).optional(),
+    reserveMs: ms(0, 60_000).optional(),
+    minAnswerMs: ms(100, 600_000).optional(),
+  })
+  .transform(
+    /** What is not set follows from the period: a fifth to answer, three tenths of spread, four tenths to wait for a keyframe. */
+    ({ periodMs, ...set }): KeyRules => ({
+      periodMs,
+      leadMs: set.leadMs ?? Math.round(periodMs * 0.2),
+      spreadMs: set.spreadMs ?? Math.round(periodMs * 0.3),
+      graceMs: set.graceMs ?? Math.round(periodMs * 0.4),
+      reserveMs: set.reserveMs ?? Math.round(periodMs * 0.1),
+      minAnswerMs: set.minAnswerMs ?? Math.min(2_000, Math.round(periodMs * 0.2)),
+    }),
+  )
+  .superRefine((rules, context) => {
+    const fault = scheduleFault(rules);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  })
+  .prefault({});
+
+/** How to reach NATS, with the credential of each role in this process. */
+export const nats = <Role extends string>(...roles: readonly Role[]) =>
+  z.strictObject({
+    /** `nats://host:port` or `tls://host:port` */
+    servers: z.array(z.string().min(1)).min(1),
+    /** A file for each role, as `tollcast credentials nats` wrote them. */
+    seedFiles: z.strictObject(Object.fromEntries(roles.map((role) => [role, z.string()])) as Record<Role, z.ZodString>),
+    tls: z.strictObject({ caFile: z.string() }).optional(),
+  });
+
+export interface NatsConfig<Role extends string> {
+  readonly servers: readonly string[];
+  readonly seedFiles: Readonly<Record<Role, string>>;
+  readonly tls?: { readonly caFile: string } | undefined;
+}

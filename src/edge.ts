@@ -1,0 +1,23 @@
+import type { Logger } from 'pino';
+import type { EdgeConfig } from './config/deployments.ts';
+import { busRole } from './roles/bus-role.ts';
+import { edgeRole } from './roles/edge-role.ts';
+import { type Running, running } from './roles/host.ts';
+import { httpRole } from './roles/http-role.ts';
+
+export interface EdgeServer extends Running {
+  /** Where viewers are sent. */
+  readonly publicUrl: string;
+}
+
+/** An edge of its own, for forms 1 and 2 (DESIGN.md, section 3): sealed chunks and gates come over NATS, and no key ever. */
+export const startEdge = (config: EdgeConfig, log: Logger): Promise<EdgeServer> =>
+  running(log, async (host) => {
+    const http = httpRole(host, { ...config, pingMs: config.viewers.pingMs });
+    const bus = await busRole(host, config.nats, { kind: 'edge', edge: config.edge });
+    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: config.edge });
+    const httpUrl = await http.listen(edge.sockets);
+    const publicUrl = config.publicUrl ?? httpUrl;
+    edge.announce(publicUrl);
+    return { publicUrl };
+  });

@@ -1,0 +1,139 @@
+import type { Bus, GateChange } from '../bus/bus.ts';
+import type { Clock, Timers } from '../clock.ts';
+import type { MediaSocket } from './delivery.ts';
+import { FanOut, type FanOutLimits } from './fan-out.ts';
+import { Tickets } from './tickets.ts';
+
+export interface EdgeOptions {
+  /** Names it among the edges; not that of one before. */
+  readonly edge: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly limits: FanOutLimits;
+  readonly bus: Bus;
+}
+
+/** How often it says where it is and how full; silent for three times as long, it is taken for dead. */
+export const ANNOUNCE_MS = 1_000;
+/** A program that nobody has watched here for so long is no longer followed. */
+const UNWATCHED_MS = 10_000;
+
+/** Carries sealed chunks to viewers whose gate is open. Never holds a content key (DESIGN.md, section 3). */
+export class Edge {
+  readonly #options: EdgeOptions;
+  readonly #tickets: Tickets;
+  /** The programs that somebody here has a viewing of, or had a moment ago. */
+  readonly #fanOuts = new Map<string, { readonly fanOut: FanOut; unwatchedMs: number }>();
+  readonly #unsubscribe: () => void;
+  #cancelAnnouncement: (() => void) | undefined;
+  #url: string | undefined;
+  #sentBefore = 0;
+  #droppedBefore = 0;
+
+  constructor(options: EdgeOptions) {
+    this.#options = options;
+    this.#tickets = new Tickets(options.clock);
+    this.#unsubscribe = options.bus.gates.subscribe(options.edge, {
+      change: (change) => this.#gate(change),
+      snapshot: (changes) => this.#restore(changes),
+    });
+  }
+
+  /** From here on viewers are sent here. `url`: what they put before a ticket's path; empty beside the authority. */
+  announce(url: string): void {
+    this.#url = url;
+    this.#announce(url);
+  }
+
+  /**
+   * Lets a media socket in. The ticket is used up whatever comes of it.
+   * @returns what to call once the socket is closed; undefined for a ticket that is unknown, used, expired or another program's
+   */
+  attach(program: string, ticket: string, socket: MediaSocket): (() => void) | undefined {
+    const viewing = this.#tickets.take(program, ticket);
+    return viewing === undefined ? undefined : this.#fanOuts.get(program)?.fanOut.attach(viewing, socket);
+  }
+
+  /** Whether a ticket would be let in; does not use it up. */
+  knows(program: string, ticket: string): boolean {
+    return this.#tickets.knows(program, ticket);
+  }
+
+  get viewings(): number {
+    return [...this.#fanOuts.values()].reduce((sum, { fanOut }) => sum + fanOut.viewings.length, 0);
+  }
+
+  /** Totals since the start, for metrics. */
+  get totals(): { readonly sentBytes: number; readonly droppedChunks: number } {
+    let [sentBytes, droppedChunks] = [this.#sentBefore, this.#droppedBefore];
+    for (const { fanOut } of this.#fanOuts.values()) {
+      sentBytes += fanOut.sentBytes;
+      droppedChunks += fanOut.dropped;
+    }
+    return { sentBytes, droppedChunks };
+  }
+
+  close(): void {
+    this.#cancelAnnouncement?.();
+    if (this.#url !== undefined) this.#say(this.#url, true);
+    for (const program of [...this.#fanOuts.keys()]) this.#leave(program);
+    this.#unsubscribe();
+  }
+
+  #gate(change: GateChange): void {
+    if (change.kind === 'ended') {
+      this.#leave(change.program);
+      return;
+    }
+    if (change.kind === 'ticket') this.#tickets.add(change);
+    if (change.kind === 'close') this.#tickets.forget(change.viewing);
+    this.#fanOut(change.program).gate(change);
+  }
+
+  /** After this edge may have missed something: what it is told is all that there is. */
+  #restore(changes: readonly GateChange[]): void {
+    const known = new Set(changes.flatMap((change) => ('viewing' in change ? [change.viewing] : [])));
+    for (const [program, { fanOut }] of this.#fanOuts) {
+      for (const viewing of fanOut.viewings) if (!known.has(viewing)) this.#gate({ kind: 'close', program, viewing });
+    }
+    const here = new Set([...this.#fanOuts.values()].flatMap(({ fanOut }) => fanOut.viewings));
+    for (const change of changes) {
+      // What a viewing here was granted, it has or has used.
+      const isKnown = change.kind === 'open' && here.has(change.viewing);
+      this.#gate(isKnown ? { ...change, catchUp: false } : change);
+    }
+  }
+
+  #announce(url: string): void {
+    this.#say(url, false);
+    const nowMs = this.#options.clock.nowMs();
+    for (const [program, known] of this.#fanOuts) {
+      if (known.fanOut.viewings.length > 0) known.unwatchedMs = nowMs;
+      else if (nowMs - known.unwatchedMs > UNWATCHED_MS) this.#leave(program);
+    }
+    this.#cancelAnnouncement = this.#options.timers.after(ANNOUNCE_MS, () => this.#announce(url));
+  }
+
+  #say(url: string, leaving: boolean): void {
+    const { bus, edge } = this.#options;
+    bus.edges.publish({ edge, url, viewings: this.viewings, leaving });
+  }
+
+  #leave(program: string): void {
+    const fanOut = this.#fanOuts.get(program)?.fanOut;
+    if (fanOut === undefined) return;
+    fanOut.close();
+    this.#sentBefore += fanOut.sentBytes;
+    this.#droppedBefore += fanOut.dropped;
+    this.#fanOuts.delete(program);
+  }
+
+  #fanOut(program: string): FanOut {
+    const known = this.#fanOuts.get(program);
+    if (known !== undefined) return known.fanOut;
+    const { edge, clock, timers, limits, bus } = this.#options;
+    const fanOut = new FanOut(edge, program, clock, timers, limits, bus);
+    this.#fanOuts.set(program, { fanOut, unwatchedMs: clock.nowMs() });
+    return fanOut;
+  }
+}

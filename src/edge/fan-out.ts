@@ -1,0 +1,292 @@
+import type { Bus, GateChange, ServedSpan } from '../bus/bus.ts';
+import type { Clock, Timers } from '../clock.ts';
+import { Flag, type SealedChunk } from '../media/chunk.ts';
+import { type CacheLimits, KeyframeCache } from '../media/keyframe-cache.ts';
+import { type MediaSocket, ViewingDelivery } from './delivery.ts';
+import { encodeMediaMessage } from './media-message.ts';
+import { ProgramFeed } from './program-feed.ts';
+
+export interface FanOutLimits {
+  /** The longest that chunks are held back to be sent together. */
+  readonly maxBatchMs: number;
+  /** A viewing whose socket holds more loses chunks until a keyframe finds it drained to half. */
+  readonly maxSocketBytes: number;
+  /** A viewing that has been losing chunks for this long is ended. */
+  readonly tooSlowMs: number;
+  /** How often served time is reported within an epoch. */
+  readonly servedReportMs: number;
+  readonly joinCache: CacheLimits;
+}
+
+/** A pass over the viewers may take this share of the time: the batch interval grows with what a pass costs. */
+const PASS_SHARE = 0.3;
+/** How much the latest pass counts in the running mean of their cost. */
+const COST_WEIGHT = 0.2;
+/** Below this a timer would cost more than it saves. */
+const MIN_BATCH_MS = 1;
+
+/**
+ * Sends one program's sealed chunks to every viewing whose gate is open. A message is made once for all of them; who cannot
+ * keep up loses chunks, delays nobody and holds no more than its limit (DESIGN.md, section 4, "Fan-out").
+ */
+export class FanOut {
+  readonly #edge: string;
+  readonly program: string;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #limits: FanOutLimits;
+  readonly #bus: Bus;
+  readonly #viewings = new Map<string, ViewingDelivery>();
+  readonly #cache: KeyframeCache<SealedChunk>;
+  readonly #feed: ProgramFeed;
+  /** Of the chunks that were sent last. */
+  #epoch = 0;
+  /** A keyframe has come with which those who wait may begin. */
+  #joinable = false;
+  #batch: SealedChunk[] = [];
+  #cancelFlush: (() => void) | undefined;
+  #cancelReport: (() => void) | undefined;
+  #passMs = 0;
+  /** What joiners are sent, made when the first one needs it. */
+  #joinMessage: Buffer | undefined;
+  /** Chunks that full sockets cost their viewers. */
+  dropped = 0;
+  sentBytes = 0;
+
+  constructor(edge: string, program: string, clock: Clock, timers: Timers, limits: FanOutLimits, bus: Bus) {
+    this.#edge = edge;
+    this.program = program;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#limits = limits;
+    this.#bus = bus;
+    this.#cache = new KeyframeCache(clock, limits.joinCache);
+    this.#scheduleReport();
+    this.#feed = new ProgramFeed(program, bus, {
+      chunk: (chunk) => this.#chunk(chunk),
+      broken: () => this.#broken(),
+      mended: (chunks) => this.#mended(chunks),
+    });
+  }
+
+  get viewings(): readonly string[] {
+    return [...this.#viewings.keys()];
+  }
+
+  #chunk(chunk: SealedChunk): void {
+    this.#batch.push(chunk);
+    if (this.#cancelFlush !== undefined) return;
+    const intervalMs = Math.min(this.#limits.maxBatchMs, this.#passMs / PASS_SHARE);
+    if (intervalMs < MIN_BATCH_MS) this.#flush();
+    else this.#cancelFlush = this.#timers.after(intervalMs, () => this.#flush());
+  }
+
+  gate(change: Extract<GateChange, { viewing: string }>): void {
+    if (change.kind === 'close') {
+      this.#close(change.viewing);
+      return;
+    }
+    const delivery = this.#viewings.get(change.viewing) ?? new ViewingDelivery(change.viewing);
+    this.#viewings.set(change.viewing, delivery);
+    if (change.kind === 'ticket') {
+      this.#drop(delivery, 'superseded by a new ticket');
+      return;
+    }
+    delivery.open(change.epoch, change.catchUp);
+    this.#join(delivery);
+  }
+
+  /** A media socket whose ticket was good. What it returns is to be called once the socket is closed. */
+  attach(viewing: string, socket: MediaSocket): (() => void) | undefined {
+    const delivery = this.#viewings.get(viewing);
+    if (delivery === undefined) return undefined;
+    this.#drop(delivery, 'superseded by another socket');
+    delivery.socket = socket;
+    this.#join(delivery);
+    return () => {
+      if (delivery.socket === socket) this.#drop(delivery, 'closed');
+    };
+  }
+
+  /** Sends what is there, and nothing after that. */
+  close(): void {
+    this.#feed.close();
+    this.#flush();
+    this.#cancelReport?.();
+    for (const delivery of this.#viewings.values()) this.#drop(delivery, 'the edge is closing');
+  }
+
+  /** Every viewing begins anew with what the feed is mended with. A viewer drops by its counter what it has had. */
+  #broken(): void {
+    this.#flush();
+    for (const delivery of this.#viewings.values()) if (delivery.position === 'live') delivery.position = 'joining';
+  }
+
+  #mended(chunks: readonly SealedChunk[]): void {
+    const epoch = chunks.at(-1)?.epoch;
+    if (epoch === undefined) {
+      this.#cache.dropGroup();
+    } else {
+      if (epoch !== this.#epoch) this.#changeEpoch(epoch);
+      this.#cache.clear();
+      for (const chunk of chunks) this.#cache.add(chunk);
+      this.#joinable = true;
+    }
+    this.#joinMessage = undefined;
+    for (const delivery of this.#viewings.values()) this.#join(delivery);
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    const batch = this.#batch;
+    this.#batch = [];
+    const from = performance.now();
+    for (const chunks of byEpoch(batch)) this.#send(chunks);
+    this.#passMs += COST_WEIGHT * (performance.now() - from - this.#passMs);
+  }
+
+  /** One pass over the viewings with chunks of one epoch. */
+  #send(chunks: readonly SealedChunk[]): void {
+    const epoch = chunks[0]?.epoch ?? 0;
+    if (epoch !== this.#epoch) this.#changeEpoch(epoch);
+    for (const chunk of chunks) this.#cache.add(chunk);
+    this.#joinMessage = undefined;
+    if (chunks.some(({ flags }) => flags & Flag.keyframe)) this.#joinable = true;
+    const live = chunks.filter(({ flags }) => !(flags & Flag.forJoiners));
+    // What is sealed again for joiners has a live chunk behind it: only with that is the group of pictures whole.
+    if (live.length === 0) return;
+    const message = encodeMediaMessage(live);
+    const nowMs = this.#clock.nowMs();
+    for (const delivery of this.#viewings.values()) {
+      if (delivery.socket === undefined || !delivery.mayHave(epoch)) {
+        delivery.position = 'idle';
+      } else if (delivery.position === 'live') {
+        this.#give(delivery, message, live.length, nowMs);
+      } else if (
+        this.#joinable ||
+        (delivery.position === 'idle' && this.#makeJoinMessage() !== undefined && delivery.takeCatchUp(epoch))
+      ) {
+        this.#begin(delivery, nowMs);
+      } else {
+        delivery.position = 'joining';
+        this.#lose(delivery, live.length, nowMs);
+      }
+    }
+    if (live.some(({ flags }) => !(flags & Flag.preamble))) this.#joinable = false;
+  }
+
+  #changeEpoch(epoch: number): void {
+    this.#report();
+    this.#epoch = epoch;
+  }
+
+  /** Begins sending to a viewing, if its gate and its socket are open: with the free catch-up, or at the next keyframe. */
+  #join(delivery: ViewingDelivery): void {
+    if (delivery.position !== 'idle' || delivery.socket === undefined || !delivery.mayHave(this.#epoch)) return;
+    delivery.position = 'joining';
+    if (this.#makeJoinMessage() !== undefined && delivery.takeCatchUp(this.#epoch)) this.#begin(delivery, this.#clock.nowMs());
+  }
+
+  /** Sends what is kept since the last keyframe, after which the viewing is live. A socket that is still full waits for the next. */
+  #begin(delivery: ViewingDelivery, nowMs: number): void {
+    delivery.position = 'joining';
+    const message = this.#makeJoinMessage();
+    if (message === undefined) return;
+    if (delivery.behindSinceMs !== undefined && (delivery.socket?.bufferedBytes ?? 0) > this.#limits.maxSocketBytes / 2) {
+      this.#lose(delivery, 1, nowMs);
+      return;
+    }
+    delivery.position = 'live';
+    this.#write(delivery, message, nowMs);
+  }
+
+  /** The preamble and every chunk since the last keyframe, as one message for all who join; undefined before a keyframe came. */
+  #makeJoinMessage(): Buffer | undefined {
+    const chunks = [...this.#cache];
+    if (chunks.length === 0) return undefined;
+    this.#joinMessage ??= encodeMediaMessage(chunks);
+    return this.#joinMessage;
+  }
+
+  #give(delivery: ViewingDelivery, message: Buffer, chunks: number, nowMs: number): void {
+    if ((delivery.socket?.bufferedBytes ?? 0) > this.#limits.maxSocketBytes) {
+      delivery.position = 'joining';
+      this.#lose(delivery, chunks, nowMs);
+      return;
+    }
+    delivery.behindSinceMs = undefined;
+    this.#write(delivery, message, nowMs);
+  }
+
+  #write(delivery: ViewingDelivery, message: Buffer, nowMs: number): void {
+    if (!delivery.socket?.isOpen) {
+      this.#drop(delivery, 'closed');
+      return;
+    }
+    delivery.socket.send(message);
+    delivery.served.sent(nowMs);
+    this.sentBytes += message.length;
+  }
+
+  #lose(delivery: ViewingDelivery, chunks: number, nowMs: number): void {
+    if ((delivery.socket?.bufferedBytes ?? 0) <= this.#limits.maxSocketBytes / 2) return;
+    this.dropped += chunks;
+    delivery.behindSinceMs ??= nowMs;
+    if (nowMs - delivery.behindSinceMs < this.#limits.tooSlowMs) return;
+    this.#drop(delivery, 'too slow');
+    this.#bus.deliveries.publish({ edge: this.#edge, kind: 'too-slow', viewing: delivery.viewing });
+  }
+
+  #drop(delivery: ViewingDelivery, reason: string): void {
+    const { socket } = delivery;
+    delivery.socket = undefined;
+    delivery.position = 'idle';
+    delivery.behindSinceMs = undefined;
+    socket?.close(1000, reason);
+  }
+
+  #close(viewing: string): void {
+    const delivery = this.#viewings.get(viewing);
+    if (delivery !== undefined) {
+      this.#viewings.delete(viewing);
+      this.#drop(delivery, 'the viewing has ended');
+      this.#publishSpans(spansOf(delivery));
+    }
+    const lastChunkMs = delivery?.served.lastMs;
+    this.#bus.deliveries.publish({
+      edge: this.#edge,
+      kind: 'closed',
+      viewing,
+      ...(lastChunkMs === undefined ? {} : { lastChunkMs }),
+    });
+  }
+
+  #scheduleReport(): void {
+    this.#cancelReport = this.#timers.after(this.#limits.servedReportMs, () => {
+      this.#report();
+      this.#scheduleReport();
+    });
+  }
+
+  #report(): void {
+    this.#publishSpans([...this.#viewings.values()].flatMap(spansOf));
+  }
+
+  #publishSpans(spans: readonly ServedSpan[]): void {
+    if (spans.length > 0)
+      this.#bus.deliveries.publish({ edge: this.#edge, kind: 'served', program: this.program, epoch: this.#epoch, spans });
+  }
+}
+
+const spansOf = (delivery: ViewingDelivery): ServedSpan[] =>
+  delivery.served.take().map(({ fromMs, toMs }) => [delivery.viewing, fromMs, toMs]);
+
+function* byEpoch(chunks: readonly SealedChunk[]): Iterable<readonly SealedChunk[]> {
+  let from = 0;
+  for (let at = 1; at <= chunks.length; at++) {
+    if (at < chunks.length && chunks[at]?.epoch === chunks[from]?.epoch) continue;
+    if (at > from) yield chunks.slice(from, at);
+    from = at;
+  }
+}

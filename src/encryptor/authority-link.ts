@@ -1,0 +1,86 @@
+import type { Logger } from 'pino';
+import { backOffMs } from '../back-off.ts';
+import { AuthorityConnection, type ConnectionOptions, type Told } from './authority-connection.ts';
+
+/** A connection that lasted so long was good: the next one is tried soon. */
+const STEADY_MS = 5_000;
+
+export interface LinkOptions extends ConnectionOptions {
+  readonly log: Logger;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface LinkListener {
+  opened(programs: readonly string[]): void;
+  told(message: Told, arrivedMs: number, connection: AuthorityConnection): Promise<void> | void;
+  lost(): void;
+}
+
+/** The way to the authority: one socket after another, for ever, with waits that grow and are jittered. */
+export class AuthorityLink {
+  readonly #options: LinkOptions;
+  readonly #listener: LinkListener;
+  #connection: AuthorityConnection | undefined;
+  #attempt = 0;
+  #openedMs: number | undefined;
+  /** Said in the log already. */
+  #said: string | undefined;
+  #cancelRetry: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: LinkOptions, listener: LinkListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#connect();
+  }
+
+  get isOpen(): boolean {
+    return this.#connection?.isOpen ?? false;
+  }
+
+  /** Nothing happens where there is no connection. */
+  send(message: Parameters<AuthorityConnection['send']>[0]): void {
+    if (this.isOpen) this.#connection?.send(message);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelRetry();
+    this.#connection?.close();
+  }
+
+  #connect(): void {
+    const { log, url } = this.#options;
+    const connection = new AuthorityConnection(this.#options, {
+      opened: (programs) => {
+        this.#openedMs = this.#options.clock.nowMs();
+        this.#said = undefined;
+        log.info({ authority: url, programs }, 'connected to the authority');
+        this.#listener.opened(programs);
+      },
+      told: (message, arrivedMs) => this.#listener.told(message, arrivedMs, connection),
+      closed: (why) => this.#lost(why),
+    });
+    this.#connection = connection;
+  }
+
+  #lost(why: string): void {
+    const { clock, timers, random } = this.#options;
+    const wasOpenMs = this.#openedMs === undefined ? 0 : clock.nowMs() - this.#openedMs;
+    this.#openedMs = undefined;
+    this.#listener.lost();
+    if (this.#closed) return;
+    if (wasOpenMs >= STEADY_MS) this.#attempt = 0;
+    this.#say(why);
+    this.#cancelRetry = timers.after(backOffMs(this.#attempt++, random()), () => this.#connect());
+  }
+
+  /** Once for each reason, not once for each try. */
+  #say(why: string): void {
+    const { log, url } = this.#options;
+    const level = this.#said === why ? 'debug' : 'error';
+    this.#said = why;
+    log[level]({ authority: url, reason: why }, `no connection to the authority: ${why}; trying again`);
+  }
+}

@@ -1,0 +1,68 @@
+import amf from 'node-media-server/src/protocol/amf.js';
+import { z } from 'zod';
+import { MessageType, type RtmpMessage } from './rtmp-message.ts';
+import { malformed } from './rtmp-reader.ts';
+
+/** A command as it came: `values` are what follows its name and transaction, as AMF0 gives them, unchecked. */
+export interface Command {
+  readonly name: string;
+  /** 0 if no answer is wanted. */
+  readonly transaction: number;
+  readonly values: readonly unknown[];
+}
+
+/** No command that is answered here has more; what follows is not looked at. */
+const MAX_VALUES = 4;
+
+/**
+ * Decodes a command message (RTMP 1.0, section 7.2).
+ *
+ * @throws TollcastError `rtmp-malformed`, or what the AMF decoder throws on some that end too early
+ */
+export function decodeCommand({ type, payload }: RtmpMessage): Command {
+  // An AMF3 command begins with a byte that says so, and is AMF0 after it for every encoder in use.
+  let rest = type === MessageType.commandAmf3 ? payload.subarray(1) : payload;
+  const values: unknown[] = [];
+  while (rest.length > 0 && values.length < 2 + MAX_VALUES) {
+    const decoded = amf.amf0DecodeOne(rest);
+    // A string that ends too early is decoded as far as it goes.
+    if (decoded === null || decoded.len > rest.length) throw malformed('sent a command that is not AMF0');
+    values.push(decoded.value);
+    rest = rest.subarray(decoded.len);
+  }
+  const [name, transaction, ...others] = values;
+  if (typeof name !== 'string') throw malformed('sent a command without a name');
+  return { name, transaction: typeof transaction === 'number' ? transaction : 0, values: others };
+}
+
+const MAX_NAME_CHARS = 1024;
+
+const connectObject = z.object({
+  app: z.string().max(MAX_NAME_CHARS),
+  tcUrl: z.string().max(MAX_NAME_CHARS),
+});
+
+/** What `connect` says about where to: the first part of the URL's path, and the URL up to there. */
+export type ConnectObject = z.infer<typeof connectObject>;
+
+/** @throws TollcastError `rtmp-malformed` */
+export function connectObjectOf(command: Command): ConnectObject {
+  const parsed = connectObject.safeParse(command.values[0]);
+  if (!parsed.success) throw malformed('sent a connect without app and tcUrl');
+  return parsed.data;
+}
+
+/** The stream name of `publish`, `play`, `FCPublish` …, which follows a null. @throws TollcastError `rtmp-malformed` */
+export function streamNameOf(command: Command): string {
+  const name = command.values[1];
+  if (typeof name !== 'string' || name.length > MAX_NAME_CHARS) throw malformed(`sent a ${command.name} without a stream name`);
+  return name;
+}
+
+const statusInfo = z.object({ level: z.string(), code: z.string(), description: z.string().optional() });
+
+/** What a server says about a request: `level` is "status" or "error". */
+export type StatusInfo = z.infer<typeof statusInfo>;
+
+/** The status that a `_result`, `_error` or `onStatus` carries, if it carries one. */
+export const statusOf = (command: Command): StatusInfo | undefined => statusInfo.safeParse(command.values[1]).data;

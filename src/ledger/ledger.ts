@@ -1,0 +1,62 @@
+import type { Tariff } from '../billing/tariff.ts';
+import type { ViewingRecord } from '../billing/viewing-record.ts';
+import type { Entered, Entry } from './entry.ts';
+
+/** Where entries go. Asynchronous, and silent about what stores them (DESIGN.md, section 4, "Ledger"). */
+export interface Ledger {
+  /**
+   * Appends an entry stamped now; resolves once it is durable, in the order of the calls. While the disk refuses, the promise
+   * stays pending, the entry is kept and tried again, and `state` says so. Rejects with code `ledger-full` when too many wait,
+   * and with `ledger-closed` after `close`.
+   */
+  append(entry: Entry): Promise<Entered>;
+  readonly state: LedgerState;
+  /** Told of entries that another writer (the command line) appended: at most `pollMs` late. Returns what stops it. */
+  onForeign(listener: (entered: Entered) => void): () => void;
+  /** Writes what waits (as far as the disk lets it), then closes. */
+  close(): Promise<void>;
+}
+
+export interface LedgerState {
+  /** Entries not yet durable. */
+  readonly waiting: number;
+  /** Why the last write failed, until one succeeds. */
+  readonly fault?: { readonly code: string; readonly message: string; readonly sinceMs: number };
+}
+
+/** A program as the ledger has it now. */
+export interface ProgramRecord {
+  readonly name: string;
+  readonly title: string;
+  readonly tariff: Tariff;
+  /** SHA-256, hex, of the stream key. */
+  readonly streamKeyHash: string;
+}
+
+/** An encryptor elsewhere as the ledger has it now. */
+export interface EncryptorRecord {
+  readonly name: string;
+  /** Whose keys it may ask for. */
+  readonly programs: readonly string[];
+  /** SHA-256, hex, of its secret. */
+  readonly secretHash: string;
+}
+
+export interface ViewingFilter {
+  readonly program?: string;
+  readonly viewer?: string;
+  readonly token?: string;
+}
+
+/** Reading beside any writer, from the projections. */
+export interface LedgerReader {
+  programs(): ProgramRecord[];
+  encryptors(): EncryptorRecord[];
+  /** Whether a program had this broadcast. */
+  knowsBroadcast(program: string, broadcast: string): boolean;
+  /** The highest epoch number ever reserved for a program; 0 if none. */
+  lastEpoch(program: string): number;
+  /** In the order of viewer, broadcast and consent, one at a time, so that millions pass in bounded memory. */
+  viewings(filter?: ViewingFilter): IterableIterator<ViewingRecord>;
+  close(): void;
+}

@@ -1,0 +1,145 @@
+import Database from 'better-sqlite3';
+import { messageOf } from '../errors.ts';
+import { entryHash, GENESIS } from './chain.ts';
+import { openToRead } from './database.ts';
+import { pagesAfter, type StoredEntry } from './entries.ts';
+import { parseEntry } from './entry-json.ts';
+import { CREATE_PROJECTIONS, PROJECTIONS } from './projection-tables.ts';
+import { type Projectable, projector } from './projections.ts';
+import { isStorageTrouble } from './storage-error.ts';
+
+/** Receipts come in the order of epochs and are kept in that of viewings: without this, each would reread a page. */
+const REBUILD_CACHE_KIB = 64 << 10;
+
+/** The ledger is whole. Whoever notes `head` can later prove that nothing up to it was cut off or made anew. */
+export interface Verified {
+  readonly ok: true;
+  readonly entries: number;
+  readonly head: NotedHead;
+}
+
+export interface NotedHead {
+  readonly seq: number;
+  /** Hex. */
+  readonly hash: string;
+}
+
+/** The first thing found wrong; `what` is one line. */
+export type Fault =
+  | { readonly ok: false; readonly at: 'entry'; readonly seq: number; readonly kind: string; readonly what: string }
+  | { readonly ok: false; readonly at: 'projection'; readonly table: string; readonly what: string }
+  | { readonly ok: false; readonly at: 'file'; readonly what: string };
+
+export interface VerifyOptions {
+  readonly onProgress?: (doneEntries: number, totalEntries: number) => void;
+  /** A head that was noted earlier: it must still be in the chain. */
+  readonly noted?: NotedHead;
+}
+
+/**
+ * Recomputes the chain and makes the projections anew, in a temporary database, to compare them with the stored ones. Reads one
+ * snapshot, changes nothing, and needs the memory of one page of entries, so that it may run beside the relay.
+ *
+ * A chain alone cannot show that its last entries were cut off: that shows by the projections, or by a `noted` head.
+ *
+ * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`
+ */
+export function verifyLedger(file: string, { onProgress, noted }: VerifyOptions = {}): Verified | Fault {
+  const stored = openToRead(file);
+  // An empty name: a temporary file that SQLite deletes, kept in memory while it is small.
+  const rebuilt = new Database('');
+  try {
+    rebuilt.pragma('journal_mode = OFF');
+    rebuilt.pragma(`cache_size = -${REBUILD_CACHE_KIB}`);
+    rebuilt.exec(CREATE_PROJECTIONS);
+    stored.exec('BEGIN');
+    const chain = verifyChain(stored, rebuilt, onProgress ?? (() => {}), noted);
+    return chain.ok ? (verifyProjections(stored, rebuilt) ?? chain) : chain;
+  } catch (error) {
+    if (!isStorageTrouble(error)) throw error;
+    return { ok: false, at: 'file', what: `it cannot be read: ${messageOf(error)}` };
+  } finally {
+    rebuilt.close();
+    stored.close();
+  }
+}
+
+function verifyChain(
+  stored: Database.Database,
+  rebuilt: Database.Database,
+  onProgress: (doneEntries: number, totalEntries: number) => void,
+  noted: NotedHead | undefined,
+): Verified | Fault {
+  const total = stored.prepare<[], { count: number }>('SELECT count(*) AS count FROM entries').get()?.count ?? 0;
+  const project = projector(rebuilt);
+  const projectPage = rebuilt.transaction((page: readonly Projectable[]) => project(page));
+  let seq = 0;
+  let hash: Uint8Array = GENESIS;
+  for (const page of pagesAfter(stored, 0)) {
+    const read: Projectable[] = [];
+    for (const [index, entry] of page.entries()) {
+      const result = verifyEntry(entry, seq, hash, page[index + 1], noted);
+      if (!result.ok) return result;
+      read.push(result.entry);
+      seq = entry.seq;
+      hash = entry.hash;
+    }
+    projectPage(read);
+    onProgress(seq, total);
+  }
+  if (noted !== undefined && noted.seq > seq) {
+    return {
+      ok: false,
+      at: 'entry',
+      seq: seq + 1,
+      kind: 'missing',
+      what: `the ledger ends at ${seq}; it reached to ${noted.seq} once`,
+    };
+  }
+  return { ok: true, entries: seq, head: { seq, hash: Buffer.from(hash).toString('hex') } };
+}
+
+function verifyEntry(
+  stored: StoredEntry,
+  previousSeq: number,
+  previousHash: Uint8Array,
+  next: StoredEntry | undefined,
+  noted: NotedHead | undefined,
+): { ok: true; entry: Projectable } | Fault {
+  const { seq, boot, monoMs, wallMs, kind, body, hash } = stored;
+  const fault = (what: string): Fault => ({ ok: false, at: 'entry', seq, kind, what });
+  if (seq !== previousSeq + 1) return fault(`entries ${previousSeq + 1} to ${seq - 1} before it are missing`);
+  const computed = entryHash(previousHash, stored);
+  if (!computed.equals(hash)) {
+    // The entry after it was chained to the true hash, and tells which of the two was changed.
+    const onlyHash = next?.seq === seq + 1 && entryHash(computed, next).equals(next.hash);
+    return fault(onlyHash ? 'its hash was changed' : 'its boot, times, kind or body do not give its hash');
+  }
+  if (noted?.seq === seq && noted.hash !== computed.toString('hex')) {
+    return fault('its hash is not the one that was noted: the chain up to it was made anew');
+  }
+  const parsed = parseEntry(kind, body);
+  if (!parsed.ok) return fault(parsed.what);
+  return { ok: true, entry: { seq, boot, monoMs, wallMs, entry: parsed.entry } };
+}
+
+function verifyProjections(stored: Database.Database, rebuilt: Database.Database): Fault | undefined {
+  for (const { table, key } of PROJECTIONS) {
+    const rows = (db: Database.Database): IterableIterator<unknown> =>
+      db.prepare<[], unknown>(`SELECT * FROM ${table} ORDER BY ${key}`).iterate();
+    const actual = rows(stored);
+    const expected = rows(rebuilt);
+    try {
+      for (;;) {
+        const [a, e] = [actual.next(), expected.next()];
+        if (a.done === true && e.done === true) break;
+        const [has, should] = [a, e].map((row) => (row.done === true ? 'nothing' : JSON.stringify(row.value)));
+        if (has !== should) return { ok: false, at: 'projection', table, what: `has ${has} where its entries give ${should}` };
+      }
+    } finally {
+      actual.return?.();
+      expected.return?.();
+    }
+  }
+  return undefined;
+}

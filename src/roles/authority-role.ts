@@ -1,0 +1,98 @@
+import { serveAuthority } from '../api/authority-routes.ts';
+import { servePages } from '../api/pages.ts';
+import type { SocketRoute } from '../api/upgrade.ts';
+import { Authority } from '../authority/authority.ts';
+import { RemoteEncryptors } from '../authority/remote-encryptors.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Timers } from '../clock.ts';
+import type { DataFolder } from '../config/data-folder.ts';
+import type { KeyRules, ViewersConfig } from '../config/sections.ts';
+import type { ControlLimits } from '../control/control-connection.ts';
+import { controlPath, controlRoute } from '../control/control-route.ts';
+import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../control/encryptor-route.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { lockDataFolder } from '../ledger/lock.ts';
+import { openReader } from '../ledger/reader.ts';
+import { recover } from '../ledger/recovery.ts';
+import { openLedger } from '../ledger/sqlite-ledger.ts';
+import { version } from '../version.ts';
+import { END_REASONS } from '../viewing/end-reason.ts';
+import type { Host } from './host.ts';
+import type { HttpRole } from './http-role.ts';
+
+const CONTROL_LIMITS: ControlLimits = {
+  helloTimeoutMs: 10_000,
+  messagesPerSecond: 5,
+  burstMessages: 20,
+  maxSocketBytes: 262_144,
+};
+/** How late a program that the command line adds or removes is noticed. */
+const FOREIGN_POLL_MS = 200;
+/** How often the ledger gets a sign of life: what an interrupted viewing is billed to. */
+const LIFE_MS = 1_000;
+
+export interface AuthorityRole {
+  readonly authority: Authority;
+  readonly sockets: readonly (readonly [RegExp, SocketRoute])[];
+  /** For encryptors elsewhere. */
+  readonly encryptorSockets: readonly (readonly [RegExp, SocketRoute])[];
+}
+
+/**
+ * Makes keys, demands receipts, keeps the ledger (DESIGN.md, section 3). Holds its data folder's lock.
+ * @throws TollcastError `data-in-use`, `data-unwritable`, `ledger-corrupt` …
+ */
+export async function authorityRole(
+  host: Host,
+  { config, data, bus, http }: { config: { keys: KeyRules; viewers: ViewersConfig }; data: DataFolder; bus: Bus; http: HttpRole },
+): Promise<AuthorityRole> {
+  const { clock, timers, log } = host;
+  const lock = lockDataFolder(data.folder);
+  host.onClose(() => lock.release());
+  const left = recover({ file: data.ledgerFile, clock, version });
+  if (left.viewings + left.broadcasts > 0)
+    log.warn(left, 'the last run was not shut down cleanly: what it left open is ended as interrupted');
+  const ledger = await openLedger({ file: data.ledgerFile, clock, log, pollMs: FOREIGN_POLL_MS });
+  host.onClose(() => ledger.close());
+  host.onReadiness(() => ledger.state.fault?.message);
+  const reader = openReader(data.ledgerFile);
+  host.onClose(() => reader.close());
+  host.onClose(beat(ledger, timers));
+
+  const authority = new Authority({ clock, timers, log, bus, ledger, reader, rules: { ...config.keys, ...config.viewers } });
+  serveAuthority(http.app, authority, data.tokenSecret);
+  servePages(http.app);
+  measure(host, authority, ledger);
+  const controlPorts = { authority, clock, timers, log, tokenSecret: data.tokenSecret, limits: CONTROL_LIMITS };
+  const encryptors = new RemoteEncryptors({ authority, ledger, reader, clock, timers, log });
+  host.onClose(() => encryptors.close());
+  const encryptorPorts = { encryptors, clock, timers, log, limits: ENCRYPTOR_LIMITS };
+  return {
+    authority,
+    sockets: [[controlPath, controlRoute(controlPorts, http.heartbeat)]],
+    encryptorSockets: [[encryptorPath, encryptorRoute(encryptorPorts, http.heartbeat)]],
+  };
+}
+
+function beat(ledger: Ledger, timers: Timers): () => void {
+  let cancel: () => void;
+  const next = () => {
+    cancel = timers.after(LIFE_MS, () => {
+      // While the disk refuses, signs of life would only pile up.
+      if (ledger.state.fault === undefined) ledger.append({ kind: 'life' }).catch(() => undefined);
+      next();
+    });
+  };
+  next();
+  return () => cancel();
+}
+
+function measure({ metrics }: Host, authority: Authority, ledger: Ledger): void {
+  metrics.gauge('tollcast_viewings', 'Viewings under way', () => authority.viewings);
+  metrics.gauge('tollcast_broadcasts', 'Broadcasts under way', () => authority.broadcasts.size);
+  metrics.gauge('tollcast_ledger_waiting_entries', 'Ledger entries not yet durable', () => ledger.state.waiting);
+  metrics.gauge('tollcast_ledger_faulty', '1 while the ledger cannot be written', () =>
+    ledger.state.fault === undefined ? 0 : 1,
+  );
+  metrics.totals('tollcast_viewings_ended_total', 'Viewings that ended, by what', 'reason', () => authority.endings, END_REASONS);
+}

@@ -1,0 +1,37 @@
+import type { SocketRoute } from '../api/upgrade.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { DeliveryConfig } from '../config/sections.ts';
+import { Edge } from '../edge/edge.ts';
+import { mediaPath, mediaRoute } from '../edge/media-route.ts';
+import { CACHE_LIMITS } from '../media/keyframe-cache.ts';
+import type { Host } from './host.ts';
+import type { HttpRole } from './http-role.ts';
+
+/** Within an epoch; what an interrupted viewing may lose is at most this. */
+const SERVED_REPORT_MS = 2_000;
+
+export interface EdgeRole {
+  readonly sockets: readonly (readonly [RegExp, SocketRoute])[];
+  /** From here on viewers are sent here. `url`: where they reach it; empty beside the authority. */
+  announce(url: string): void;
+}
+
+/** Carries sealed chunks to viewers whose gate is open (DESIGN.md, section 3). `edge` names it among the edges. */
+export function edgeRole(
+  host: Host,
+  { config, bus, http, edge }: { config: DeliveryConfig; bus: Bus; http: HttpRole; edge: string },
+): EdgeRole {
+  const { clock, timers, metrics } = host;
+  const carrier = new Edge({
+    edge,
+    clock,
+    timers,
+    bus,
+    limits: { ...config, servedReportMs: SERVED_REPORT_MS, joinCache: CACHE_LIMITS },
+  });
+  host.onClose(() => carrier.close());
+  metrics.gauge('tollcast_edge_viewings', 'Viewings that this edge serves', () => carrier.viewings);
+  metrics.total('tollcast_media_sent_bytes_total', 'Bytes of sealed media given to viewers', () => carrier.totals.sentBytes);
+  metrics.total('tollcast_media_dropped_chunks_total', 'Chunks that slow viewers lost', () => carrier.totals.droppedChunks);
+  return { sockets: [[mediaPath, mediaRoute(carrier, http.heartbeat)]], announce: (url) => carrier.announce(url) };
+}

@@ -1,0 +1,51 @@
+import type { Logger } from 'pino';
+import { Metrics } from '../api/metrics.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../clock.ts';
+
+/** What every role in a process shares, and what undoes them all. */
+export interface Host {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Puts on what undoes a part; parts are undone in the opposite order. */
+  onClose(undo: () => Promise<void> | void): void;
+  /** Puts on why this process is not ready; undefined while it is. */
+  onReadiness(notReady: () => string | undefined): void;
+  /** Why it is not ready to serve; undefined if it is. */
+  notReady(): string | undefined;
+}
+
+/** A deployment under way. */
+export interface Running {
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a composition of roles: what it started before it failed is undone, and `close` undoes it all.
+ * @throws whatever the composition throws
+ */
+export async function running<T extends object>(log: Logger, compose: (host: Host) => Promise<T>): Promise<T & Running> {
+  const undos: (() => Promise<void> | void)[] = [];
+  const checks: (() => string | undefined)[] = [];
+  let closing = false;
+  const close = async () => {
+    closing = true;
+    for (const undo of undos.splice(0).reverse()) await undo();
+  };
+  const host: Host = {
+    clock: systemClock(),
+    timers: systemTimers,
+    log,
+    metrics: new Metrics(),
+    onClose: (undo) => void undos.push(undo),
+    onReadiness: (notReady) => void checks.push(notReady),
+    notReady: () => (closing ? 'shutting down' : checks.map((notReady) => notReady()).find((reason) => reason !== undefined)),
+  };
+  try {
+    return { ...(await compose(host)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { Heartbeat } from '../api/heartbeat.ts';
+import { httpServer, listenHttp } from '../api/http-server.ts';
+import { type SocketRoute, serveSockets } from '../api/upgrade.ts';
+import type { HttpConfig } from '../config/sections.ts';
+import { messageOf, TollcastError } from '../errors.ts';
+import type { Host } from './host.ts';
+
+/** How long sockets have to close in peace at the end. */
+const CLOSE_WAIT_MS = 2_000;
+
+/** The HTTP side of a process: its routes and sockets are the other roles'. */
+export interface HttpRole {
+  readonly app: FastifyInstance;
+  readonly heartbeat: Heartbeat;
+  /** Takes the sockets of its routes, and listens. @returns the URL */
+  listen(sockets: readonly (readonly [RegExp, SocketRoute])[]): Promise<string>;
+}
+
+/** @throws TollcastError `config-invalid` where a certificate cannot be read */
+export function httpRole(
+  host: Host,
+  config: { readonly host: string; readonly http: HttpConfig; readonly pingMs: number },
+): HttpRole {
+  const { metrics, timers, log } = host;
+  const tls = config.http.tls === undefined ? undefined : readTls(config.http.tls);
+  const { allowedOrigins, port } = config.http;
+  const app = httpServer({
+    metrics,
+    log,
+    allowedOrigins,
+    ...(tls === undefined ? {} : { tls }),
+    notReady: () => host.notReady(),
+  });
+  const heartbeat = new Heartbeat(timers, config.pingMs);
+  metrics.gauge('tollcast_sockets', 'WebSockets open', () => heartbeat.size);
+  host.onClose(async () => {
+    heartbeat.stop();
+    await heartbeat.drain(CLOSE_WAIT_MS);
+    app.server.closeAllConnections();
+    await app.close();
+  });
+  return {
+    app,
+    heartbeat,
+    async listen(sockets) {
+      serveSockets(app.server, sockets, allowedOrigins);
+      await listenHttp(app, config.host, port);
+      return `${tls === undefined ? 'http' : 'https'}://${hostAndPort(app.server.address())}`;
+    },
+  };
+}
+
+export function hostAndPort(address: AddressInfo | string | null): string {
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a TCP address');
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${host}:${address.port}`;
+}
+
+export function readTls({ certFile, keyFile }: { certFile: string; keyFile: string }): { cert: Buffer; key: Buffer } {
+  try {
+    return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  } catch (error) {
+    throw new TollcastError('config-invalid', `a TLS file cannot be read: ${messageOf(error)}`);
+  }
+}

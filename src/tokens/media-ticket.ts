@@ -1,0 +1,7 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** A media ticket: single use, short-lived, for one viewing. Only its hash leaves whoever made it. */
+export const newTicket = (): string => randomBytes(32).toString('base64url');
+
+/** SHA-256, base64url. */
+export const hashTicket = (ticket: string): string => createHash('sha256').update(ticket).digest('base64url');

@@ -1,0 +1,86 @@
+import { backOffMs } from '../back-off.ts';
+import { TollcastError } from '../errors.ts';
+import type { DeviceKeys } from '../keys/device.ts';
+import type { ServerMessage, ViewerMessage } from '../protocol/messages.ts';
+import { type Admission, type Asked, askToResume, askToWatch } from './admission.ts';
+import { ControlConnection } from './control-connection.ts';
+import { RECONNECT_FOR_MS } from './limits.ts';
+import type { ViewerOptions } from './options.ts';
+import { serverUrl } from './socket.ts';
+import { wait } from './wait.ts';
+
+export type LinkParts = Pick<Required<ViewerOptions>, 'base' | 'openSocket' | 'timers' | 'clock' | 'random'>;
+
+/** A viewing's way to the authority: one control socket after another. */
+export class ControlLink {
+  readonly #parts: LinkParts;
+  readonly #over: AbortSignal;
+  #connection: ControlConnection | undefined;
+  #hurry = new AbortController();
+
+  /** `over`, when aborted, ends every wait and refuses every further socket with its reason. */
+  constructor(parts: LinkParts, over: AbortSignal) {
+    this.#parts = parts;
+    this.#over = over;
+  }
+
+  /** Opens a viewing on a first socket, which is not tried twice. @throws TollcastError, see admission.ts */
+  watch(asked: Asked, device: DeviceKeys): Promise<Admission> {
+    return askToWatch(this.#connect(), asked, device);
+  }
+
+  /**
+   * Takes up the viewing on a new socket; tries again, with growing waits, for as long as that may help.
+   * @throws TollcastError, see admission.ts
+   */
+  async resume(viewing: string, device: DeviceKeys): Promise<Admission> {
+    const { clock, random } = this.#parts;
+    const lostMs = clock.nowMs();
+    for (let attempt = 0; ; attempt++) {
+      await this.#pause(backOffMs(attempt, random()));
+      try {
+        return await askToResume(this.#connect(), viewing, device);
+      } catch (error) {
+        this.#over.throwIfAborted();
+        const tooLong = clock.nowMs() - lostMs > RECONNECT_FOR_MS;
+        if (tooLong || !mayHelpToRetry(error)) throw error;
+      }
+    }
+  }
+
+  /** The next message on the present socket; undefined if that is lost. @throws TollcastError, see control-connection.ts */
+  async next(withinMs: number): Promise<ServerMessage | undefined> {
+    const message = await this.#connection?.next(withinMs);
+    this.#over.throwIfAborted();
+    return message;
+  }
+
+  send(message: ViewerMessage): void {
+    this.#connection?.send(message);
+  }
+
+  retryNow(): void {
+    this.#hurry.abort();
+  }
+
+  close(): void {
+    this.#connection?.close();
+  }
+
+  #connect(): ControlConnection {
+    this.#over.throwIfAborted();
+    this.close();
+    const { base, openSocket, timers } = this.#parts;
+    this.#connection = new ControlConnection(serverUrl(base, '/v1/control', 'ws'), openSocket, timers);
+    return this.#connection;
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    this.#hurry = new AbortController();
+    await wait(this.#parts.timers, delayMs, AbortSignal.any([this.#hurry.signal, this.#over]));
+  }
+}
+
+const RETRIED: ReadonlySet<string> = new Set(['unreachable', 'unavailable', 'try-later']);
+
+const mayHelpToRetry = (error: unknown): boolean => error instanceof TollcastError && RETRIED.has(error.code);

@@ -1,0 +1,103 @@
+import { type TollcastError, unreachable } from '../errors.ts';
+import type { ViewingEnd } from '../viewer/end.ts';
+import type { ViewerState } from '../viewer/state.ts';
+import type { EndReason } from '../viewing/end-reason.ts';
+
+/** What the page says, in one place. */
+export interface Wording {
+  readonly heading: string;
+  readonly text: string;
+}
+
+export function stateWords(state: ViewerState): string {
+  switch (state) {
+    case 'connecting':
+      return 'Connecting';
+    case 'waiting-for-key':
+      return 'Getting the key';
+    case 'waiting-for-media':
+      return 'Waiting for the picture';
+    case 'watching':
+      return 'Live';
+    case 'away':
+      return 'Broadcaster away';
+    case 'reconnecting':
+      return 'Reconnecting';
+    case 'stopping':
+      return 'Stopping';
+    case 'ended':
+      return 'Ended';
+    default:
+      return unreachable(state);
+  }
+}
+
+export function endWords(reason: EndReason): Wording {
+  switch (reason) {
+    case 'stopped':
+      return { heading: 'You stopped watching', text: 'The meter stopped at once.' };
+    case 'broadcast-ended':
+      return { heading: 'The broadcast has ended', text: 'Thank you for watching.' };
+    case 'program-removed':
+      return { heading: 'This programme was taken off', text: 'It is no longer offered here.' };
+    case 'shutdown':
+      return { heading: 'The server was shut down', text: 'You can watch again once it is back.' };
+    case 'credit-exhausted':
+      return { heading: 'Your credit is used up', text: 'Watching goes on when you have topped it up.' };
+    case 'revoked':
+      return { heading: 'Your access was withdrawn', text: 'Ask whoever gave you the link.' };
+    case 'superseded':
+      return { heading: 'You are watching elsewhere', text: 'A newer viewing of yours took the place of this one.' };
+    case 'too-slow':
+      return { heading: 'Your connection was too slow', text: 'The picture could not keep up, so the meter was stopped.' };
+    case 'unconfirmed':
+    case 'disconnected':
+    case 'interrupted':
+      return { heading: 'The connection was lost', text: 'You were charged only up to the last confirmed key.' };
+    default:
+      return unreachable(reason);
+  }
+}
+
+const NEW_LINK = 'Go back to where you found this link and open it again.';
+
+const PROBLEMS: Readonly<Record<string, Wording>> = {
+  'no-token': { heading: 'This link is incomplete', text: `It carries no access token. ${NEW_LINK}` },
+  'bad-address': { heading: 'This is not a watch link', text: NEW_LINK },
+  'token-expired': { heading: 'This link has expired', text: NEW_LINK },
+  'token-invalid': { heading: 'This link is not valid', text: `Its access token was not accepted. ${NEW_LINK}` },
+  'token-wrong-program': { heading: 'This link is for another programme', text: NEW_LINK },
+  'device-not-allowed': { heading: 'This link is for another device', text: 'Open it on the device that it was made for.' },
+  'program-unknown': { heading: 'There is no such programme', text: 'Check the address, or ask whoever gave you the link.' },
+  'credit-exhausted': { heading: 'Your credit is used up', text: 'Top it up to go on watching.' },
+  'too-many-viewings': {
+    heading: 'Every seat is taken',
+    text: 'The server takes no more viewers at the moment. Try again later.',
+  },
+  'try-later': { heading: 'Not right now', text: 'You began and broke off several times. Wait a minute, then try again.' },
+  'resume-invalid': { heading: 'The connection was lost', text: 'It took too long to come back, so the viewing was ended.' },
+  unavailable: { heading: 'The server is busy', text: 'Try again in a moment.' },
+  unreachable: { heading: 'The server cannot be reached', text: 'Check your connection, then try again.' },
+  'media-unreachable': {
+    heading: 'The picture cannot be reached',
+    text: 'Your connection may be blocking it. The meter was stopped.',
+  },
+  'insecure-context': {
+    heading: 'This page needs HTTPS',
+    text: 'The picture is decrypted in your browser, and browsers offer that over a secure connection only. Open this page with an address that begins with https://.',
+  },
+  'no-mse': {
+    heading: 'This browser cannot play live video',
+    text: 'It lacks Media Source Extensions. A current Chrome, Edge, Firefox or Safari has them.',
+  },
+  'cannot-decode': {
+    heading: 'This browser cannot play this format',
+    text: 'Another browser may be able to. The viewing was stopped, and with it the meter.',
+  },
+};
+
+/** What to say of an error, by its code; of an unknown one, what it says itself. */
+export const problemWords = (error: Pick<TollcastError, 'code' | 'message'>): Wording =>
+  PROBLEMS[error.code] ?? { heading: 'Something went wrong', text: `${error.message} (${error.code})` };
+
+export const endingWords = (end: ViewingEnd): Wording => (end.by === 'server' ? endWords(end.reason) : problemWords(end.error));
