@@ -10,12 +10,15 @@ export interface EdgeServer extends Running {
   readonly publicUrl: string;
 }
 
+/** What a ticket may take over NATS, longer than what its viewer takes. */
+const TICKET_WAIT_MS = 1_000;
+
 /** An edge of its own, for forms 1 and 2 (DESIGN.md, section 3): sealed chunks and gates come over NATS, and no key ever. */
 export const startEdge = (config: EdgeConfig, log: Logger): Promise<EdgeServer> =>
   running(log, async (host) => {
     const http = httpRole(host, { ...config, pingMs: config.viewers.pingMs });
     const bus = await busRole(host, config.nats, { kind: 'edge', edge: config.edge });
-    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: config.edge });
+    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: config.edge, ticketWaitMs: TICKET_WAIT_MS });
     const httpUrl = await http.listen(edge.sockets);
     const publicUrl = config.publicUrl ?? httpUrl;
     edge.announce(publicUrl);

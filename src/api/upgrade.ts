@@ -8,8 +8,10 @@ export interface SocketRoute {
   readonly subprotocol: string;
   readonly maxMessageBytes: number;
   /** Takes the socket, or says why not. `parameters`: the named groups of the path. */
-  accept(parameters: Readonly<Record<string, string>>, query: URLSearchParams): Refused | ((socket: WebSocket) => void);
+  accept(parameters: Readonly<Record<string, string>>, query: URLSearchParams): Answer | Promise<Answer>;
 }
+
+export type Answer = Refused | ((socket: WebSocket) => void);
 
 export interface Refused {
   readonly status: 401 | 403 | 404 | 503;
@@ -44,9 +46,11 @@ export function serveSockets(
       return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
     if (!offersSubprotocol(request, route.subprotocol))
       return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
-    const accepted = route.accept(found.match?.groups ?? {}, new URLSearchParams(query));
-    if (typeof accepted !== 'function') return refuse(socket, accepted);
-    sockets.get(route)?.handleUpgrade(request, socket, head, accepted);
+    void Promise.resolve(route.accept(found.match?.groups ?? {}, new URLSearchParams(query))).then((answer) => {
+      if (socket.destroyed) return;
+      if (typeof answer === 'function') sockets.get(route)?.handleUpgrade(request, socket, head, answer);
+      else refuse(socket, answer);
+    });
   });
 }
 

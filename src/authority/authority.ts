@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { sameTariff } from '../billing/tariff.ts';
-import type { Bus, Delivery, GateChange } from '../bus/bus.ts';
+import type { Bus, Delivery, EdgeAnnouncement, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Encryptor } from '../encryptor/key-source.ts';
 import type { Entry } from '../ledger/entry.ts';
@@ -56,6 +56,8 @@ export class Authority {
   /** Every viewing that has not ended, those of broadcasts that have among them. */
   readonly #sessions = new Map<string, ViewingSession>();
   readonly #edges: EdgeDirectory;
+  /** Viewings for which there was no edge when they were to have a ticket. */
+  readonly #ticketless = new Set<ViewingSession>();
   #isClosing = false;
   /** For `close`: what is called when no viewing is left. */
   #lastEnded: () => void = () => undefined;
@@ -64,12 +66,12 @@ export class Authority {
     this.#ports = ports;
     this.#debt = new KeyDebt(ports.clock);
     this.#edges = new EdgeDirectory(ports.clock);
-    this.#catchUps = new CatchUps();
+    this.#catchUps = new CatchUps(ports.rules.periodMs);
     this.#credit = new Credit(ports.reader, ports.rules.periodMs + 2_000);
     this.programs = new Programs(() => ports.reader.programs());
     this.#unsubscribe = [
       ports.bus.deliveries.subscribe((delivery) => this.#delivered(delivery)),
-      ports.bus.edges.subscribe((announcement) => this.#edges.heard(announcement)),
+      ports.bus.edges.subscribe((announcement) => this.#edgeHeard(announcement)),
       ports.bus.gates.serveSnapshots((edge) => this.#snapshot(edge)),
       ports.ledger.onForeign(({ entry }) => {
         this.programs.apply(entry);
@@ -124,12 +126,12 @@ export class Authority {
       encryptor,
       ticket: (session) => this.#ticket(session),
       keySent: ({ terms }) => this.#debt.given(terms.program, terms.viewer),
-      allowCatchUp: ({ terms }) => this.#catchUps.take(terms.program, terms.viewer),
-      paid: ({ terms }, billableMs) => this.#catchUps.paid(terms.program, terms.viewer, billableMs),
+      catchUps: this.#catchUps,
       creditCovers: (session, moreMs) => this.#credit.covers(session.terms.token, session, moreMs),
       keyConfirmed: ({ terms }) => this.#debt.confirmed(terms.program, terms.viewer),
       ended: (session, reason) => {
         this.#sessions.delete(session.id);
+        this.#ticketless.delete(session);
         if (this.#sessions.size === 0) this.#lastEnded();
         this.#credit.close(session.terms.token, session);
         this.#endings.set(reason, (this.#endings.get(reason) ?? 0) + 1);
@@ -272,16 +274,21 @@ export class Authority {
     for (const session of own.slice(0, Math.max(0, tooMany))) session.dispatch({ type: 'end', reason: 'superseded' });
   }
 
+  #edgeHeard(announcement: EdgeAnnouncement): void {
+    this.#edges.heard(announcement);
+    if (announcement.leaving) return;
+    for (const session of [...this.#ticketless]) session.tell(this.#ticket(session));
+  }
+
   /** Sends a viewing to the edge it is with, or if that is gone, to another. */
   #ticket(session: ViewingSession): ServerMessage {
     const edge = this.#edges.choose(session.link.edge);
-    if (edge === undefined)
-      return {
-        type: 'error',
-        code: 'unavailable',
-        message: 'no edge can be reached now; ask for a ticket again soon',
-        fatal: false,
-      };
+    if (edge === undefined) {
+      this.#ticketless.add(session);
+      const message = 'no edge can be reached now; a ticket follows when one is';
+      return { type: 'error', code: 'unavailable', message, fatal: false };
+    }
+    this.#ticketless.delete(session);
     if (edge.edge !== session.link.edge) session.link.moveTo(edge.edge);
     const { program } = session.terms;
     const ticket = newTicket();

@@ -2,18 +2,23 @@
 const MAX_REMEMBERED = 100_000;
 
 /**
- * Who may have the free catch-up (the chunks since the last keyframe) of a program. The first one is a present; for each further one a
- * viewer must have paid for some time since: or else, watching for each keyframe's sake alone would be watching for nothing.
+ * Who may have the free catch-up (the chunks since the last keyframe) of a program. The first one is a present, and so is one after
+ * the picture was gone through no fault of the viewer's. For each further one it must have paid for a key period since: or else,
+ * watching for each keyframe's sake alone would be watching for nothing.
  */
 export class CatchUps {
+  readonly #periodMs: number;
   /** Billable time since the last catch-up, by program and viewer. */
   readonly #paidMs = new Map<string, number>();
+
+  constructor(periodMs: number) {
+    this.#periodMs = periodMs;
+  }
 
   /** Whether this viewer may have one now; counts it if so. */
   take(program: string, viewer: string): boolean {
     const name = nameOf(program, viewer);
-    const paidMs = this.#paidMs.get(name);
-    if (paidMs === 0) return false;
+    if ((this.#paidMs.get(name) ?? this.#periodMs) < this.#periodMs) return false;
     this.#paidMs.delete(name);
     this.#paidMs.set(name, 0);
     const [oldest] = this.#paidMs.keys();
@@ -25,6 +30,11 @@ export class CatchUps {
     const name = nameOf(program, viewer);
     const paidMs = this.#paidMs.get(name);
     if (paidMs !== undefined) this.#paidMs.set(name, paidMs + billableMs);
+  }
+
+  /** The picture of this viewer was interrupted, and not by it. */
+  interrupted(program: string, viewer: string): void {
+    this.#paidMs.delete(nameOf(program, viewer));
   }
 }
 

@@ -11,6 +11,7 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
 import { EpochTimes } from '../viewing/epoch-times.ts';
 import { UpdateSpread } from '../viewing/update-spread.ts';
+import type { CatchUps } from './catch-ups.ts';
 import { type ViewingPorts, ViewingSession, type ViewingTerms } from './viewing-session.ts';
 
 const RESERVE_AGAIN_MS = 1_000;
@@ -32,8 +33,7 @@ export interface BroadcastPorts {
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
-  allowCatchUp(session: ViewingSession): boolean;
-  paid(session: ViewingSession, billableMs: number): void;
+  readonly catchUps: CatchUps;
   ended(session: ViewingSession, reason: EndReason): void;
 }
 
@@ -143,6 +143,7 @@ export class LiveBroadcast {
     this.#away = false;
     this.#record({ kind: 'media-resumed', program: this.program, broadcast: this.id, atMs: this.#ports.clock.nowMs() });
     for (const session of this.sessions.values()) {
+      this.#ports.catchUps.interrupted(session.terms.program, session.terms.viewer);
       session.dispatch({ type: 'back' });
       session.tell({ type: 'media', state: 'live' });
     }
@@ -211,19 +212,21 @@ export class LiveBroadcast {
   async #reserve(epoch: number): Promise<void> {
     try {
       await this.#ports.record({ kind: 'epoch-reserved', program: this.program, broadcast: this.id, epoch });
-      if (this.#ended) return;
-      this.#ring.create(epoch);
-      this.#schedule.dispatch({ type: 'reserved', epoch });
     } catch (error) {
       if (this.#ended) return;
       this.#ports.log.error({ err: error, program: this.program, epoch }, 'an epoch could not be reserved; trying again');
-      this.#ports.timers.after(RESERVE_AGAIN_MS, () => void this.#reserve(epoch));
+      this.#ports.timers.after(RESERVE_AGAIN_MS, () => {
+        if (!this.#ended) void this.#reserve(epoch);
+      });
+      return;
     }
+    if (this.#ended) return;
+    this.#ring.create(epoch);
+    this.#schedule.dispatch({ type: 'reserved', epoch });
   }
 
   #viewingPorts(): ViewingPorts {
-    const { clock, timers, log, bus, rules, record, ticket, keySent, keyConfirmed, creditCovers, allowCatchUp, paid } =
-      this.#ports;
+    const { clock, timers, log, bus, rules, record, ticket, keySent, keyConfirmed, creditCovers, catchUps } = this.#ports;
     return {
       clock,
       timers,
@@ -241,8 +244,7 @@ export class LiveBroadcast {
         const { next } = this.#schedule.state;
         return next?.epoch === epoch ? next.plannedMs : 0;
       },
-      allowCatchUp,
-      paid,
+      catchUps,
       ended: (session, reason) => {
         this.sessions.delete(session.id);
         this.#ports.ended(session, reason);

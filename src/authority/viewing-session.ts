@@ -16,6 +16,7 @@ import type { ViewerToken } from '../tokens/viewer-token.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
 import type { EpochTimes } from '../viewing/epoch-times.ts';
 import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
+import type { CatchUps } from './catch-ups.ts';
 import { EdgeLink } from './edge-link.ts';
 import { type Channel, Outbox } from './outbox.ts';
 
@@ -45,10 +46,7 @@ export interface ViewingPorts {
   ticket(session: ViewingSession): ServerMessage;
   /** When an epoch that has not begun is planned to. */
   startsMs(epoch: number): number;
-  /** Whether the chunks since the last keyframe may be sent to this viewer free of charge now. */
-  allowCatchUp(session: ViewingSession): boolean;
-  /** It has become billable for so much more. */
-  paid(session: ViewingSession, billableMs: number): void;
+  readonly catchUps: CatchUps;
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
@@ -168,7 +166,8 @@ export class ViewingSession {
   served(fromMs: number, toMs: number): void {
     const beforeMs = this.#meter.billableMs;
     this.#meter.serve(this.link.served(fromMs, toMs));
-    this.#ports.paid(this, this.#meter.billableMs - beforeMs);
+    const { program, viewer } = this.terms;
+    this.#ports.catchUps.paid(program, viewer, this.#meter.billableMs - beforeMs);
   }
 
   /** The time for an epoch's update has come: credit is looked at first. */
@@ -282,8 +281,13 @@ export class ViewingSession {
   #openGate(epoch: number, started: boolean): void {
     // Whose gate opens ahead of its epoch misses nothing of it: the catch-up is kept for when it does.
     const hasBegun = epoch <= (this.#ports.epochs.current ?? 0);
-    this.link.open(epoch, hasBegun && this.#ports.allowCatchUp(this));
+    this.link.open(epoch, hasBegun && this.#takeCatchUp());
     this.#tellConfirmed(epoch, started);
+  }
+
+  /** Whether the chunks since the last keyframe may be sent to this viewer free of charge now. */
+  #takeCatchUp(): boolean {
+    return this.#ports.catchUps.take(this.terms.program, this.terms.viewer);
   }
 
   #tellConfirmed(epoch: number, started: boolean): void {
@@ -311,7 +315,7 @@ export class ViewingSession {
   rejoin(): void {
     const { current } = this.#ports.epochs;
     const isOpen = this.#state.keys.some(({ epoch, receipt }) => epoch === current && receipt === 'durable');
-    if (current !== undefined && isOpen && this.#ports.allowCatchUp(this)) this.link.open(current, true);
+    if (current !== undefined && isOpen && this.#takeCatchUp()) this.link.open(current, true);
   }
 
   /** Refuses something without ending the viewing. */

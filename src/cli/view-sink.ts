@@ -1,16 +1,19 @@
 import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { TollcastError } from '../errors.ts';
+import { FLV_HEADER_BYTES } from '../viewer/flv-tags.ts';
 import type { ViewerClient } from '../viewer/viewer-client.ts';
 import { note, readerLeft } from './output.ts';
 import { systemText } from './text.ts';
 
-/** Where the picture goes. */
+/** Where the picture goes: one FLV stream, of one viewing after another. */
 export interface Sink {
   readonly isStdout: boolean;
-  /** Writes all that the viewing brings; stops it when that is no longer possible. Resolves to the error, if it was one. */
+  /** Writes all that a viewing brings; stops it when that is no longer possible. Resolves to the error, if it was one. */
   write(client: ViewerClient): Promise<TollcastError | undefined>;
+  /** Nothing more comes. Resolves to the error, if what was written last could not be kept. */
+  close(): Promise<TollcastError | undefined>;
 }
 
 /** @throws TollcastError `out-unwritable` */
@@ -23,21 +26,41 @@ export async function openSink(out: string): Promise<Sink> {
   }
 }
 
-const sink = (target: Writable, name: string, isStdout: boolean): Sink => ({
-  isStdout,
-  async write(client) {
-    const bytes = client.bytes();
-    try {
-      await pipeline(bytes, target);
-      if (bytes.leftOutBytes > 0) note(`${name} was too slow: ${bytes.leftOutBytes} bytes of the broadcast were left out`);
-      return undefined;
-    } catch (error) {
-      client.stop();
-      // Whoever reads a pipe ends the viewing by leaving, as by closing a player's window.
-      return isStdout && readerLeft(error) ? undefined : unwritable(name, error);
+function sink(target: Writable, name: string, isStdout: boolean): Sink {
+  // Between two writes nobody else listens; whoever writes or closes next is told.
+  target.on('error', () => undefined);
+  let headerBytesToSkip = 0;
+  const joined = async function* (bytes: AsyncIterable<Uint8Array>) {
+    for await (const piece of bytes) {
+      yield piece.subarray(headerBytesToSkip);
+      headerBytesToSkip = 0;
     }
-  },
-});
+  };
+  return {
+    isStdout,
+    async write(client) {
+      const bytes = client.bytes();
+      try {
+        await pipeline(joined(bytes), target, { end: false });
+        if (client.statistics.mediaBytes > 0) headerBytesToSkip = FLV_HEADER_BYTES;
+        if (bytes.leftOutBytes > 0) note(`${name} was too slow: ${bytes.leftOutBytes} bytes of the broadcast were left out`);
+        return undefined;
+      } catch (error) {
+        client.stop();
+        // Whoever reads a pipe ends the viewing by leaving, as by closing a player's window.
+        return isStdout && readerLeft(error) ? undefined : unwritable(name, error);
+      }
+    },
+    async close() {
+      if (isStdout) return undefined;
+      target.end();
+      return finished(target).then(
+        () => undefined,
+        (error) => unwritable(name, error),
+      );
+    },
+  };
+}
 
 const unwritable = (name: string, error: unknown): TollcastError =>
   new TollcastError('out-unwritable', `cannot write ${name}: ${systemText(error)}`, { cause: error });

@@ -1,39 +1,46 @@
 import { runningCharge } from '../billing/charge.ts';
-import type { Tariff } from '../billing/tariff.ts';
-import type { Admission } from '../viewer/admission.ts';
+import type { ProgramInfo } from '../protocol/messages.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import type { ViewerObserver } from '../viewer/options.ts';
-import type { ViewerClient } from '../viewer/viewer-client.ts';
+import type { ViewerClient, ViewerStatistics } from '../viewer/viewer-client.ts';
 import { ProgressLine } from './progress-line.ts';
 import { counted, printable } from './text.ts';
 
 const DRAW_MS = 500;
 
-interface Watched {
-  readonly program: string;
-  readonly title: string;
-  readonly tariff: Tariff;
+/** A viewing that is over. */
+interface Past {
+  readonly billableMs: number;
+  readonly statistics: ViewerStatistics;
 }
 
-/** What there is to say about a viewing while it lasts, and when it is over. */
+/** What there is to say while a program is watched, by one viewing or several, and when that is over. */
 export class ViewStatus {
-  readonly #watched: Watched;
+  readonly #program: ProgramInfo;
+  readonly #seconds: number | undefined;
+  readonly #stop: () => void;
   readonly #line = new ProgressLine();
-  #admission: Pick<Admission, 'viewing' | 'broadcast'> | undefined;
+  readonly #viewings: string[] = [];
+  readonly #past: Past[] = [];
+  #broadcast: string | undefined;
   #epoch: number | undefined;
   #client: ViewerClient | undefined;
-  #seconds: number | undefined;
+  #end: ViewingEnd | undefined;
   #drawing: NodeJS.Timeout | undefined;
   #stopping: NodeJS.Timeout | undefined;
   #measured = { atMs: performance.now(), bytes: 0 };
 
-  constructor(watched: Watched) {
-    this.#watched = watched;
+  /** Calls `stop` so many seconds after the first viewing started: its first confirmed receipt. */
+  constructor(program: ProgramInfo, seconds: number | undefined, stop: () => void) {
+    this.#program = program;
+    this.#seconds = seconds;
+    this.#stop = stop;
   }
 
   readonly observer: ViewerObserver = {
     admitted: ({ viewing, broadcast }) => {
-      this.#admission = { viewing, broadcast };
+      if (this.#viewings.at(-1) !== viewing) this.#viewings.push(viewing);
+      this.#broadcast = broadcast;
     },
     confirmed: (epoch) => {
       this.#epoch = epoch;
@@ -41,64 +48,81 @@ export class ViewStatus {
     },
   };
 
-  /** @param seconds stops the viewing so long after it started: its first confirmed receipt */
-  begin(client: ViewerClient, seconds: number | undefined): void {
+  begin(client: ViewerClient): void {
     this.#client = client;
-    this.#seconds = seconds;
-    this.#drawing = setInterval(() => this.#line.show(() => this.#text(client)), DRAW_MS);
+    this.#drawing ??= setInterval(() => this.#line.show(() => this.#text(this.#client ?? client)), DRAW_MS);
   }
 
-  end(): void {
+  ended(end: ViewingEnd): void {
+    const statistics = this.#client?.statistics;
+    if (statistics !== undefined) this.#past.push({ billableMs: end.usage?.billableMs ?? 0, statistics });
+    this.#client = undefined;
+    this.#end = end;
+  }
+
+  close(): void {
     clearInterval(this.#drawing);
     clearTimeout(this.#stopping);
     this.#line.clear();
   }
 
+  /** How the last viewing ended. */
+  get end(): ViewingEnd | undefined {
+    return this.#end;
+  }
+
   /** Whether there is anything to sum up: one who was refused has consented to nothing. */
   get wasAdmitted(): boolean {
-    return this.#admission !== undefined;
+    return this.#viewings.length > 0;
+  }
+
+  /** Whether a key was confirmed. */
+  get hasBegun(): boolean {
+    return this.#epoch !== undefined;
   }
 
   /** For people, in one line. */
-  summary(end: ViewingEnd): string {
-    const { program } = this.#watched;
-    const { billableSeconds, amount, currency, confirmedEpochs, openedChunks } = this.usage(end);
+  get summary(): string {
+    const { program, billableSeconds, amount, currency, final, confirmedEpochs, openedChunks } = this.usage;
     const cost = `${counted(billableSeconds, 'second')}, ${amount} ${currency}`;
-    const asFarAsKnown = end.by === 'server' ? '' : ' by the last figure the server gave';
-    return `${program}: ${cost}${asFarAsKnown} (${counted(confirmedEpochs, 'epoch')}, ${counted(openedChunks, 'chunk')})`;
+    const asFarAsKnown = final ? '' : ' by the last figure the server gave';
+    const viewings = this.#viewings.length > 1 ? `${counted(this.#viewings.length, 'viewing')}, ` : '';
+    const extent = `${viewings}${counted(confirmedEpochs, 'epoch')}, ${counted(openedChunks, 'chunk')}`;
+    return `${program}: ${cost}${asFarAsKnown} (${extent})`;
   }
 
-  /** For machines. Amounts are decimal strings. */
-  usage(end: ViewingEnd) {
-    const { program, tariff } = this.#watched;
-    const none = { billableMs: 0, ...runningCharge(0, tariff) };
-    const { billableMs, billableSeconds, amount } = end.usage ?? none;
-    const { confirmedEpochs = 0, openedChunks = 0, mediaBytes = 0 } = this.#client?.statistics ?? {};
+  /** For machines. Amounts are decimal strings. `final`: as the server told at the end. */
+  get usage() {
+    const { name, tariff } = this.#program;
+    const sum = (figure: (past: Past) => number) => this.#past.reduce((total, past) => total + figure(past), 0);
+    const billableMs = sum((past) => past.billableMs);
+    const { billableSeconds, amount } = runningCharge(billableMs, tariff);
     return {
-      program,
-      viewing: this.#admission?.viewing ?? null,
-      broadcast: this.#admission?.broadcast ?? null,
-      endedBy: end.by === 'server' ? end.reason : end.error.code,
-      final: end.by === 'server',
+      program: name,
+      viewing: this.#viewings.at(-1) ?? null,
+      viewings: this.#viewings,
+      broadcast: this.#broadcast ?? null,
+      endedBy: this.#end?.by === 'server' ? this.#end.reason : (this.#end?.error.code ?? null),
+      final: this.#end?.by === 'server' && this.#past.length === 1,
       billableMs,
       billableSeconds,
       amount,
       currency: tariff.currency,
       pricePerMinute: tariff.pricePerMinute,
-      confirmedEpochs,
-      openedChunks,
-      mediaBytes,
+      confirmedEpochs: sum(({ statistics }) => statistics.confirmedEpochs),
+      openedChunks: sum(({ statistics }) => statistics.openedChunks),
+      mediaBytes: sum(({ statistics }) => statistics.mediaBytes),
     };
   }
 
   #startCounting(): void {
-    if (this.#seconds === undefined || this.#stopping !== undefined) return;
-    this.#stopping = setTimeout(() => void this.#client?.stop(), this.#seconds * 1_000);
+    if (this.#seconds !== undefined) this.#stopping ??= setTimeout(this.#stop, this.#seconds * 1_000);
   }
 
   #text(client: ViewerClient): string {
-    const { title, tariff } = this.#watched;
-    const { billableSeconds, amount } = runningCharge(client.billableMs, tariff);
+    const { title, tariff } = this.#program;
+    const beforeMs = this.#past.reduce((total, past) => total + past.billableMs, 0);
+    const { billableSeconds, amount } = runningCharge(beforeMs + client.billableMs, tariff);
     const { openedChunks, mediaBytes } = client.statistics;
     const parts = [
       printable(title),

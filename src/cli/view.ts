@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { TollcastError, unreachable } from '../errors.ts';
+import { messageOf, TollcastError, unreachable } from '../errors.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import { fetchProgram } from '../viewer/programs.ts';
 import { ViewerClient } from '../viewer/viewer-client.ts';
+import { watchOn } from '../viewer/watch-on.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
 import { onInterruption } from './interruption.ts';
 import { readOptions, Seconds, withJson } from './options.ts';
@@ -21,6 +22,7 @@ export function addView(parent: Command): void {
     .addHelpText(
       'after',
       `\nExample: tollcast view http://localhost:8080 --program demo --token "$TOKEN" --out - | ffplay -
+A viewing that was lost, and ended by nobody's wish, is followed by another at the same price.
 --json prints what it cost, on stdout unless the picture goes there. Ctrl-C stops; then the exit code is 0.`,
     )
     .action((url: string, _: unknown, command: Command) => view(url, readOptions(command, Options)));
@@ -39,23 +41,38 @@ async function view(address: string, options: z.infer<typeof Options>): Promise<
   if (program === undefined) throw new TollcastError('usage', 'say what to watch with --program, or give a watch link');
   if (token === undefined) throw new TollcastError('usage', 'a viewer token is needed: give --token or TOLLCAST_TOKEN');
 
-  const { tariff, title } = await fetchProgram(base, program);
+  const offered = await fetchProgram(base, program);
+  const { tariff } = offered;
   // Before consenting to a price: what cannot be written need not be paid for.
   const sink = options.out === undefined ? undefined : await openSink(options.out);
-  const status = new ViewStatus({ program, title, tariff });
-  const client = ViewerClient.start({ base, program, tariff, token, observer: status.observer });
-  const restore = onInterruption(() => void client.stop());
-  status.begin(client, options.seconds);
-  const written = sink?.write(client);
-
-  const end = await client.ended;
-  status.end();
+  const stop = new AbortController();
+  const status = new ViewStatus(offered, options.seconds, () => stop.abort());
+  const start = () => {
+    const client = ViewerClient.start({ base, program, tariff, token, observer: status.observer });
+    stop.signal.addEventListener('abort', () => void client.stop());
+    return client;
+  };
+  const restore = onInterruption(() => stop.abort());
+  let unwritten: TollcastError | undefined;
+  let notFollowed: unknown;
+  try {
+    for await (const client of watchOn({ base, program: offered, start, stop: stop.signal })) {
+      status.begin(client);
+      unwritten = await sink?.write(client);
+      status.ended(await client.ended);
+      if (unwritten !== undefined) stop.abort();
+    }
+  } catch (error) {
+    notFollowed = error;
+  }
   restore();
-  const writing = await written;
-  if (options.json) printUsage(status.usage(end), sink);
-  else if (status.wasAdmitted) note(status.summary(end));
-  if (writing !== undefined) throw writing;
-  throwUnlessStopped(end, client.statistics.confirmedEpochs > 0);
+  status.close();
+  unwritten ??= await sink?.close();
+  if (options.json) printUsage(status.usage, sink);
+  else if (status.wasAdmitted) note(status.summary);
+  if (unwritten !== undefined) throw unwritten;
+  if (notFollowed !== undefined) throw brokeOff(notFollowed);
+  if (!stop.signal.aborted) throwUnlessStopped(status.end, status.hasBegun);
 }
 
 const given = ({ program, token }: { program?: string | undefined; token?: string | undefined }) => ({
@@ -69,13 +86,17 @@ function printUsage(usage: object, sink: Sink | undefined): void {
 }
 
 /** @throws TollcastError with the server's code if it refused, `cut-off` if the viewing had begun */
-function throwUnlessStopped(end: ViewingEnd, begun: boolean): void {
+function throwUnlessStopped(end: ViewingEnd | undefined, begun: boolean): void {
+  if (end === undefined) return;
   if (end.by === 'server') {
     if (end.reason !== 'stopped') throw new TollcastError('cut-off', `the viewing was ended: ${reasonText(end.reason)}`);
   } else if (end.error.code !== 'cancelled') {
-    throw begun ? new TollcastError('cut-off', `the viewing broke off: ${end.error.message}`, { cause: end.error }) : end.error;
+    throw begun ? brokeOff(end.error) : end.error;
   }
 }
+
+const brokeOff = (cause: unknown): TollcastError =>
+  new TollcastError('cut-off', `the viewing broke off: ${messageOf(cause)}`, { cause });
 
 function reasonText(reason: EndReason): string {
   switch (reason) {

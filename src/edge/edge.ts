@@ -11,6 +11,8 @@ export interface EdgeOptions {
   readonly timers: Timers;
   readonly limits: FanOutLimits;
   readonly bus: Bus;
+  /** A viewer may come with its ticket before the bus has brought it here; 0 where it cannot. */
+  readonly ticketWaitMs: number;
 }
 
 /** How often it says where it is and how full; silent for three times as long, it is taken for dead. */
@@ -32,7 +34,7 @@ export class Edge {
 
   constructor(options: EdgeOptions) {
     this.#options = options;
-    this.#tickets = new Tickets(options.clock);
+    this.#tickets = new Tickets(options.clock, options.timers);
     this.#unsubscribe = options.bus.gates.subscribe(options.edge, {
       change: (change) => this.#gate(change),
       snapshot: (changes) => this.#restore(changes),
@@ -55,8 +57,8 @@ export class Edge {
   }
 
   /** Whether a ticket would be let in; does not use it up. */
-  knows(program: string, ticket: string): boolean {
-    return this.#tickets.knows(program, ticket);
+  knows(program: string, ticket: string): Promise<boolean> {
+    return this.#tickets.isGood(program, ticket, this.#options.ticketWaitMs);
   }
 
   get viewings(): number {

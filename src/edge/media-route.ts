@@ -15,9 +15,9 @@ const POLICY_VIOLATION = 1008;
 export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
   subprotocol: MEDIA_SUBPROTOCOL,
   maxMessageBytes: MAX_MESSAGE_BYTES,
-  accept: ({ program = '' }, query) => {
+  accept: async ({ program = '' }, query) => {
     const ticket = query.get('ticket') ?? '';
-    if (!edge.knows(program, ticket))
+    if (!(await edge.knows(program, ticket)))
       return {
         status: 401,
         code: 'ticket-invalid',

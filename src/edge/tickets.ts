@@ -1,6 +1,9 @@
 import type { GateChange } from '../bus/bus.ts';
-import type { Clock } from '../clock.ts';
+import type { Clock, Timers } from '../clock.ts';
 import { hashTicket } from '../tokens/media-ticket.ts';
+
+/** Tickets that are waited for at once; whoever comes beyond that is answered at once. */
+const MAX_WAITED_FOR = 10_000;
 
 interface Known {
   readonly program: string;
@@ -11,21 +14,29 @@ interface Known {
 /** The media tickets that would be let in, by their hash; at most one for each viewing. */
 export class Tickets {
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #known = new Map<string, Known>();
   readonly #hashOf = new Map<string, string>();
+  /** Who waits for a ticket to become known, by its hash. */
+  readonly #waiting = new Map<string, Set<() => void>>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, timers: Timers) {
     this.#clock = clock;
+    this.#timers = timers;
   }
 
   add({ program, viewing, ticketHash, expiresInMs }: Extract<GateChange, { kind: 'ticket' }>): void {
     this.forget(viewing);
     this.#known.set(ticketHash, { program, viewing, expiresMs: this.#clock.nowMs() + expiresInMs });
     this.#hashOf.set(viewing, ticketHash);
+    for (const tell of this.#waiting.get(ticketHash) ?? []) tell();
   }
 
-  knows(program: string, ticket: string): boolean {
-    return this.#good(program, this.#known.get(hashTicket(ticket)));
+  /** Whether a ticket is good. One that is not known yet may be on its way: it is waited for. */
+  async isGood(program: string, ticket: string, withinMs: number): Promise<boolean> {
+    const hash = hashTicket(ticket);
+    if (!this.#known.has(hash) && withinMs > 0 && this.#waiting.size < MAX_WAITED_FOR) await this.#coming(hash, withinMs);
+    return this.#good(program, this.#known.get(hash));
   }
 
   /** Uses a ticket up. @returns whose it was; undefined if it is unknown, used, expired or another program's */
@@ -41,6 +52,17 @@ export class Tickets {
     if (hash === undefined) return;
     this.#hashOf.delete(viewing);
     this.#known.delete(hash);
+  }
+
+  async #coming(hash: string, withinMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = this.#waiting.get(hash) ?? new Set();
+    this.#waiting.set(hash, waiting.add(resolve));
+    const cancel = this.#timers.after(withinMs, resolve);
+    await promise;
+    cancel();
+    waiting.delete(resolve);
+    if (waiting.size === 0) this.#waiting.delete(hash);
   }
 
   #good(program: string, known: Known | undefined): boolean {

@@ -16,17 +16,25 @@ export interface EdgeRole {
   announce(url: string): void;
 }
 
-/** Carries sealed chunks to viewers whose gate is open (DESIGN.md, section 3). `edge` names it among the edges. */
-export function edgeRole(
-  host: Host,
-  { config, bus, http, edge }: { config: DeliveryConfig; bus: Bus; http: HttpRole; edge: string },
-): EdgeRole {
+export interface EdgePorts {
+  readonly config: DeliveryConfig;
+  readonly bus: Bus;
+  readonly http: HttpRole;
+  /** Names it among the edges. */
+  readonly edge: string;
+  /** How long a ticket that is not known is waited for: where the authority is elsewhere, the viewer may be here first. */
+  readonly ticketWaitMs?: number;
+}
+
+/** Carries sealed chunks to viewers whose gate is open (DESIGN.md, section 3). */
+export function edgeRole(host: Host, { config, bus, http, edge, ticketWaitMs = 0 }: EdgePorts): EdgeRole {
   const { clock, timers, metrics } = host;
   const carrier = new Edge({
     edge,
     clock,
     timers,
     bus,
+    ticketWaitMs,
     limits: { ...config, servedReportMs: SERVED_REPORT_MS, joinCache: CACHE_LIMITS },
   });
   host.onClose(() => carrier.close());

@@ -5,10 +5,10 @@ import type { ProgramInfo } from '../protocol/messages.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import { fetchProgram } from '../viewer/programs.ts';
 import { ViewerClient } from '../viewer/viewer-client.ts';
+import { watchOn } from '../viewer/watch-on.ts';
 import { formatMoney } from './figures.ts';
 import { canPlay, LivePlayer } from './live-player.ts';
 import type { PageState } from './page-state.ts';
-import { Rewatch } from './rewatch.ts';
 import type { WatchLink } from './watch-link.ts';
 import { WatchView } from './watch-view.ts';
 
@@ -28,17 +28,19 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
   'no-token',
 ]);
 
+/** The program is looked up again, and what has become of it is shown. */
+const OPENED_ANEW: ReadonlySet<string> = new Set(['not-live', 'tariff-changed', 'cancelled']);
+
 interface Watching {
-  readonly client: ViewerClient;
-  readonly player: LivePlayer;
   readonly program: ProgramInfo;
+  readonly stop: AbortController;
+  client?: ViewerClient;
 }
 
 /** The watch page: offers, asks for consent, plays, counts, ends. */
 export class WatchPage {
   readonly #link: WatchLink;
-  readonly #view = new WatchView({ act: () => this.#act(), stop: () => void this.#watching?.client.stop() });
-  readonly #rewatch = new Rewatch();
+  readonly #view = new WatchView({ act: () => this.#act(), stop: () => this.leave() });
   #state: PageState = { phase: 'loading' };
   #watching: Watching | undefined;
   /** Billable time of viewings that this one goes on from without having been asked. */
@@ -62,7 +64,7 @@ export class WatchPage {
       this.#requireAbilities();
       const program = await fetchProgram(this.#link.base, this.#link.program);
       if (!program.live) this.#awaitLive(program);
-      else if (this.#link.autoplay && !this.#begun) this.#begin(program);
+      else if (this.#link.autoplay && !this.#begun) void this.#watch(program);
       else this.#offer(program);
     } catch (error) {
       this.#problem(error);
@@ -71,12 +73,13 @@ export class WatchPage {
 
   /** The page is being left: so is the viewing. */
   leave(): void {
-    void this.#watching?.client.stop();
+    this.#watching?.stop.abort();
+    void this.#watching?.client?.stop();
   }
 
   /** The network is back. */
   online(): void {
-    this.#watching?.client.retryNow();
+    this.#watching?.client?.retryNow();
   }
 
   #requireAbilities(): void {
@@ -89,9 +92,7 @@ export class WatchPage {
     switch (this.#state.phase) {
       case 'offer':
         this.#view.video.muted = false;
-        this.#rewatch.reset();
-        this.#carriedMs = 0;
-        this.#begin(this.#state.program);
+        void this.#watch(this.#state.program);
         return;
       case 'ended':
       case 'problem':
@@ -122,11 +123,36 @@ export class WatchPage {
     else this.#awaitLive(program);
   }
 
-  /** The viewer has consented to this program at this price. */
-  #begin(program: ProgramInfo): void {
+  /** The viewer has consented to this program at this price: to another viewing too, where one is lost. */
+  async #watch(program: ProgramInfo): Promise<void> {
+    const watching: Watching = { program, stop: new AbortController() };
+    this.#watching = watching;
+    this.#carriedMs = 0;
+    this.#undecodable = false;
+    let end: ViewingEnd | undefined;
+    const viewings = watchOn({
+      base: this.#link.base,
+      program,
+      start: () => this.#start(watching),
+      lost: () => this.#show({ phase: 'viewing', program, state: 'reconnecting' }),
+      stop: watching.stop.signal,
+    });
+    try {
+      for await (const client of viewings) {
+        end = await this.#play(client, program);
+        this.#carriedMs += end.usage?.billableMs ?? 0;
+        this.#readMeter(program, 0);
+      }
+      if (end !== undefined) this.#ended(program, end);
+    } catch (error) {
+      this.#refused(error);
+    }
+  }
+
+  #start(watching: Watching): ViewerClient {
+    const { program } = watching;
     this.#view.showViewing(undefined);
     this.#view.showKey(undefined);
-    this.#undecodable = false;
     const client = ViewerClient.start({
       base: this.#link.base,
       program: program.name,
@@ -134,7 +160,7 @@ export class WatchPage {
       token: this.#link.token ?? '',
       observer: {
         state: (state) => {
-          if (this.#watching?.client === client && state !== 'ended') this.#show({ phase: 'viewing', program, state });
+          if (watching.client === client && state !== 'ended') this.#show({ phase: 'viewing', program, state });
         },
         admitted: ({ viewing }) => {
           this.#begun = true;
@@ -143,49 +169,35 @@ export class WatchPage {
         confirmed: (epoch) => this.#view.showKey(epoch),
       },
     });
+    watching.client = client;
+    this.#show({ phase: 'viewing', program, state: client.state });
+    return client;
+  }
+
+  /** Shows a viewing's picture and meter to its end. */
+  async #play(client: ViewerClient, program: ProgramInfo): Promise<ViewingEnd> {
     const player = new LivePlayer(this.#view.video, client.bytes(), () => {
       this.#undecodable = true;
       void client.stop();
     });
-    this.#watching = { client, player, program };
-    this.#show({ phase: 'viewing', program, state: client.state });
     void player.play();
     this.#readMeter(program, 0);
     const ticking = setInterval(() => this.#readMeter(program, client.billableMs), METER_TICK_MS);
-    void client.ended.then((end) => {
-      clearInterval(ticking);
-      player.destroy();
-      this.#ended(program, end);
-    });
+    const end = await client.ended;
+    clearInterval(ticking);
+    player.destroy();
+    return end;
   }
 
   #ended(program: ProgramInfo, end: ViewingEnd): void {
-    const billableMs = end.usage?.billableMs ?? 0;
-    this.#readMeter(program, billableMs);
-    if (this.#rewatch.allows(end, billableMs)) {
-      this.#carriedMs += billableMs;
-      void this.#watchAnew(program);
-      return;
-    }
     if (this.#undecodable) this.#show({ phase: 'ended', program, end: { ...undecodable, usage: end.usage } });
     else if (end.by === 'error' && end.usage === undefined) this.#refused(end.error);
     else this.#show({ phase: 'ended', program, end });
   }
 
-  /** Goes on after a lost viewing: the consent covers that, at the same price. */
-  async #watchAnew(before: ProgramInfo): Promise<void> {
-    try {
-      const program = await fetchProgram(this.#link.base, this.#link.program);
-      if (program.live && sameTariff(program.tariff, before.tariff)) this.#begin(program);
-      else await this.open();
-    } catch (error) {
-      this.#problem(error);
-    }
-  }
-
   /** No viewing came about. */
-  #refused(error: TollcastError): void {
-    if (error.code === 'not-live' || error.code === 'tariff-changed' || error.code === 'cancelled') void this.open();
+  #refused(error: unknown): void {
+    if (error instanceof TollcastError && OPENED_ANEW.has(error.code)) void this.open();
     else this.#problem(error);
   }
 

@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { TollcastError } from '../../src/errors.ts';
 import { ERROR_CODES } from '../../src/protocol/messages.ts';
 import { CLIENT_ERROR_CODES, type ViewingEnd } from '../../src/viewer/end.ts';
+import { Rewatch } from '../../src/viewer/rewatch.ts';
 import { END_REASONS } from '../../src/viewing/end-reason.ts';
 import { formatConsent, formatMoney, formatTariff, formatTime } from '../../src/web/figures.ts';
 import { betterPosition } from '../../src/web/live-edge.ts';
 import { cardOf, type PageState } from '../../src/web/page-state.ts';
-import { Rewatch } from '../../src/web/rewatch.ts';
 import { parseWatchLink } from '../../src/web/watch-link.ts';
 import { endWords, problemWords } from '../../src/web/wording.ts';
 import { TARIFF, usage } from './fake-server.ts';
@@ -95,15 +95,15 @@ describe('a viewing that was lost', () => {
 
   test('is followed by another, a few times in a row', () => {
     const rewatch = new Rewatch();
-    expect([1, 2, 3, 4].map(() => rewatch.allows(lost, 1_000))).toEqual([true, true, true, false]);
-    expect(rewatch.allows(lost, 20_000)).toBe(true);
+    expect([1, 2, 3, 4].map(() => rewatch.allows(lost))).toEqual([true, true, true, false]);
+    expect(rewatch.allows({ ...lost, usage: usage(20_000) })).toBe(true);
   });
 
   test('is not one that was stopped, ended or revoked', () => {
     const rewatch = new Rewatch();
-    expect(rewatch.allows(stopped, 1_000)).toBe(false);
-    expect(rewatch.allows({ ...stopped, reason: 'revoked' }, 1_000)).toBe(false);
-    expect(rewatch.allows({ ...stopped, reason: 'interrupted' }, 1_000)).toBe(true);
+    expect(rewatch.allows(stopped)).toBe(false);
+    expect(rewatch.allows({ ...stopped, reason: 'revoked' })).toBe(false);
+    expect(rewatch.allows({ ...stopped, reason: 'interrupted' })).toBe(true);
   });
 });
 

@@ -116,11 +116,16 @@ if (!hasChromium) process.stderr.write(`no Chromium at ${CHROMIUM}: skipping the
     expect(server.viewings).toHaveLength(1);
   });
 
-  test('opens another viewing if its own was not to be resumed', async () => {
+  test('opens another viewing, once the program is live again, if its own was not to be resumed', async () => {
     await page.goto(`${server.base}/watch/news#token=abc&autoplay=1`);
     await server.activity.until(() => server.mediaConnections === 1);
     server.refuse.set('resume', 'resume-invalid');
+    server.live = false;
     server.control?.terminate();
+    await page.waitForResponse(/programs$/);
+    await reaches('reconnecting');
+    expect(server.viewings).toHaveLength(1);
+    server.live = true;
     await server.activity.until(() => server.viewings.length === 2);
     await reaches('waiting-for-media');
     expect(await datum('viewing')).toBe(server.viewing.viewing);

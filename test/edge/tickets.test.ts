@@ -1,0 +1,36 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { Tickets } from '../../src/edge/tickets.ts';
+import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { FakeTime } from '../media/fake-time.ts';
+
+const ticket = newTicket();
+const ofTicket = { kind: 'ticket', program: 'news', viewing: 'v1', ticketHash: hashTicket(ticket), expiresInMs: 15_000 } as const;
+
+let time: FakeTime;
+let tickets: Tickets;
+
+beforeEach(() => {
+  time = new FakeTime();
+  tickets = new Tickets(time, time);
+});
+
+test('a ticket lets in once, for its program, until it expires', async () => {
+  tickets.add(ofTicket);
+  expect(await tickets.isGood('sport', ticket, 0)).toBe(false);
+  expect(await tickets.isGood('news', ticket, 0)).toBe(true);
+  expect(tickets.take('news', ticket)).toBe('v1');
+  expect(await tickets.isGood('news', ticket, 0)).toBe(false);
+  tickets.add(ofTicket);
+  time.advance(15_001);
+  expect(await tickets.isGood('news', ticket, 0)).toBe(false);
+});
+
+test('one that is not known yet is waited for, as long as it may be on its way', async () => {
+  const coming = [tickets.isGood('news', ticket, 1_000), tickets.isGood('news', ticket, 1_000)];
+  const never = tickets.isGood('news', newTicket(), 1_000);
+  time.advance(600);
+  tickets.add(ofTicket);
+  expect(await Promise.all(coming)).toEqual([true, true]);
+  time.advance(400);
+  expect(await never).toBe(false);
+});
