@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
 import { localKeySource } from './authority/local-key-source.ts';
+import type { Bus } from './bus/bus.ts';
+import { joinedBus } from './bus/joined-bus.ts';
 import { localBus } from './bus/local-bus.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { authorityRole } from './roles/authority-role.ts';
+import { busRole } from './roles/bus-role.ts';
 import { edgeRole } from './roles/edge-role.ts';
 import { type EncryptorRole, encryptorRole } from './roles/encryptor-role.ts';
-import { type Running, running } from './roles/host.ts';
+import { type Host, type Running, running } from './roles/host.ts';
 import { httpRole } from './roles/http-role.ts';
 
 export interface Relay extends Running, EncryptorRole {
@@ -14,12 +17,15 @@ export interface Relay extends Running, EncryptorRole {
   readonly httpUrl: string;
 }
 
-/** Form 3 (DESIGN.md, section 3): encryptor, authority and edge in one process. Resolves once it listens. */
+/** The relay's own edge, in whose name no edge elsewhere is heard (bus/joined-bus.ts). */
+const LOCAL_EDGE = 'local';
+
+/** Form 3 (DESIGN.md, section 3): encryptor, authority and edge in one process; with `nats`, further edges elsewhere. Resolves once it listens. */
 export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): Promise<Relay> =>
   running(log, async (host) => {
-    const bus = localBus();
     const http = httpRole(host, { ...config, pingMs: config.viewers.pingMs });
-    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: 'local' });
+    const bus = await relayBus(host, config);
+    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: LOCAL_EDGE });
     const { authority, sockets } = await authorityRole(host, { config, data, bus, http });
     const httpUrl = await http.listen([...sockets, ...edge.sockets]);
     edge.announce('');
@@ -27,3 +33,11 @@ export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): 
     host.onClose(() => authority.close());
     return { httpUrl, ...encryptor };
   });
+
+async function relayBus(host: Host, { nats }: RelayConfig): Promise<Bus> {
+  const local = localBus();
+  if (nats === undefined) return local;
+  const authority = await busRole(host, nats, { kind: 'authority' });
+  const encryptor = await busRole(host, nats, { kind: 'encryptor' });
+  return joinedBus({ local, localEdge: LOCAL_EDGE, remote: { authority, encryptor } });
+}

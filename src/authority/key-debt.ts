@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-/** Keys that may be given to a viewer of a program and not confirmed, before it has to wait. */
+/** Keys that viewings of a viewer may leave behind unconfirmed, before it has to wait. */
 const FREE_KEYS = 3;
 const FIRST_WAIT_MS = 10_000;
 const LONGEST_WAIT_MS = 600_000;
@@ -9,13 +9,24 @@ const FORGET_MS = 1_800_000;
 /** Debts kept at once; the oldest goes first. */
 const MAX_DEBTS = 100_000;
 
+/** A viewing, as far as its keys go. */
+export interface Debtor {
+  readonly viewing: string;
+  readonly viewer: string;
+  readonly program: string;
+}
+
 /**
  * Keys given and never confirmed, for each viewer and program: so that there is nothing to gain by asking anew for the next
- * key instead of answering (DESIGN.md, section 4, step 6).
+ * key instead of answering (DESIGN.md, section 4, step 6). A key of a viewing that goes on is no debt, for its answer may be on
+ * its way; what is unconfirmed when it ends is. A confirmation settles its own key, and one that an earlier viewing left: who pays for as
+ * many keys as it left is even.
  */
 export class KeyDebt {
   readonly #clock: Clock;
-  /** In the order of the last key given. */
+  /** Keys that await an answer, by viewing: of those under way only. */
+  readonly #awaited = new Map<string, number>();
+  /** In the order of the last key left. */
   readonly #debts = new Map<string, { keys: number; lastMs: number }>();
 
   constructor(clock: Clock) {
@@ -30,18 +41,32 @@ export class KeyDebt {
     return Math.max(0, debt.lastMs + waitMs - this.#clock.nowMs());
   }
 
-  given(program: string, viewer: string): void {
+  given({ viewing }: Debtor): void {
+    this.#awaited.set(viewing, (this.#awaited.get(viewing) ?? 0) + 1);
+  }
+
+  confirmed({ viewing, program, viewer }: Debtor): void {
+    const awaited = this.#awaited.get(viewing) ?? 0;
+    if (awaited === 0) return;
+    this.#awaited.set(viewing, awaited - 1);
+    const name = nameOf(program, viewer);
+    const debt = this.#debts.get(name);
+    if (debt === undefined) return;
+    debt.keys--;
+    if (debt.keys === 0) this.#debts.delete(name);
+  }
+
+  /** What it has not confirmed it never will. */
+  ended({ viewing, program, viewer }: Debtor): void {
+    const awaited = this.#awaited.get(viewing) ?? 0;
+    this.#awaited.delete(viewing);
+    if (awaited === 0) return;
     const name = nameOf(program, viewer);
     const nowMs = this.#clock.nowMs();
     const keys = this.#debts.get(name)?.keys ?? 0;
     this.#debts.delete(name);
-    this.#debts.set(name, { keys: keys + 1, lastMs: nowMs });
+    this.#debts.set(name, { keys: keys + awaited, lastMs: nowMs });
     this.#forget(nowMs);
-  }
-
-  /** A confirmation settles what was owed: from here on this viewer pays. */
-  confirmed(program: string, viewer: string): void {
-    this.#debts.delete(nameOf(program, viewer));
   }
 
   #forget(nowMs: number): void {

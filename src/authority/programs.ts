@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import type { StreamKeyRefusal } from '../encryptor/key-source.ts';
 import type { Entry } from '../ledger/entry.ts';
 import type { ProgramRecord } from '../ledger/ledger.ts';
 
@@ -20,6 +21,20 @@ export class Programs {
 
   get(name: string): ProgramRecord | undefined {
     return this.#programs.get(name);
+  }
+
+  /** The same, where the ledger is asked before it is said that there is none. */
+  find(name: string): ProgramRecord | undefined {
+    if (!this.#programs.has(name)) this.refresh();
+    return this.#programs.get(name);
+  }
+
+  /** Why a stream key does not open a program to a broadcaster; undefined if it does. @param streamKeyHash SHA-256, hex */
+  verify(name: string, streamKeyHash: string): StreamKeyRefusal | undefined {
+    if (!this.opens(name, streamKeyHash)) this.refresh();
+    if (this.opens(name, streamKeyHash)) return undefined;
+    if (this.get(name) === undefined) return { code: 'program-unknown', message: `there is no program ${name}` };
+    return { code: 'stream-key-wrong', message: `that is not the stream key of ${name}` };
   }
 
   /** Whether a program exists and this is the SHA-256, hex, of its stream key; compared in constant time. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { accessSync, constants, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
 
@@ -36,19 +36,27 @@ export function openExistingDataFolder(folder: string): DataFolder {
 }
 
 function tokenSecret(file: string): Uint8Array {
-  try {
-    // Made whole or not at all: two commands that start at once must not end up with a secret each.
-    const made = openSync(file, 'wx', 0o600);
-    writeSync(made, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`);
-    fsyncSync(made);
-    closeSync(made);
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
-  }
+  if (!existsSync(file)) makeSecret(file);
   const secret = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64url');
   if (secret.length === SECRET_BYTES) return new Uint8Array(secret);
   throw new TollcastError(
     'secret-invalid',
     `${file} does not hold a secret of ${SECRET_BYTES} bytes: restore it, or remove it to void every token`,
   );
+}
+
+/**
+ * Written under a name of its own, synced, then linked into place: it is there whole or not at all, whenever the process dies,
+ * and of two commands that start at once the later one finds the other's and leaves it.
+ */
+function makeSecret(file: string): void {
+  const draft = `${file}.${process.pid}.${randomBytes(6).toString('hex')}`;
+  try {
+    writeFileSync(draft, `${randomBytes(SECRET_BYTES).toString('base64url')}\n`, { flag: 'wx', mode: 0o600, flush: true });
+    linkSync(draft, file);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }

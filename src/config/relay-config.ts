@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { loadConfig } from './load-config.ts';
-import { broadcast, host, http, keys, log, rtmp, rtmps, viewersHere } from './sections.ts';
+import { broadcast, host, http, keys, log, nats, rtmp, rtmps, viewersHere } from './sections.ts';
 
 /** How a relay is set up (config/relay.yaml). */
 export const RelayConfig = z.strictObject({
@@ -11,6 +11,8 @@ export const RelayConfig = z.strictObject({
   broadcast,
   keys,
   viewers: viewersHere,
+  /** Only where it has further edges, on other hosts. */
+  nats: nats('authority', 'encryptor').optional(),
   log,
 });
 

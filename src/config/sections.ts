@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ScheduleRules, scheduleFault } from '../keys/schedule.ts';
+import { type KeyRules, scheduleFault } from '../keys/schedule.ts';
 
 /** The parts that configurations are made of: one schema is type, check, default and error text. config/*.yaml explain each. */
 const port = z.int().min(0).max(65_535);
@@ -66,7 +66,7 @@ export const log = z
   .prefault({});
 export type LogConfig = z.infer<typeof log>;
 
-export type KeyRules = ScheduleRules & { readonly minAnswerMs: number };
+export type { KeyRules };
 
 export const keys = z
   .strictObject({

@@ -21,6 +21,11 @@ export interface ScheduleRules {
   readonly reserveMs: number;
 }
 
+export interface KeyRules extends ScheduleRules {
+  /** The least time that a viewer has to answer an update. */
+  readonly minAnswerMs: number;
+}
+
 export interface Schedule {
   readonly phase: 'starting' | 'running' | 'away' | 'ended';
   /** The highest number ever reserved for the program. */
@@ -67,10 +72,13 @@ export type ScheduleCommand =
 export const newSchedule = (lastEpoch: number): Schedule => ({ phase: 'starting', lastEpoch });
 
 /** What is wrong with the rules, in words; undefined if they can work. */
-export function scheduleFault(rules: ScheduleRules): string | undefined {
+export function scheduleFault(rules: KeyRules): string | undefined {
+  const { periodMs, minAnswerMs } = rules;
   const needed = rules.leadMs + rules.spreadMs + rules.graceMs;
-  if (needed < rules.periodMs) return undefined;
-  return `lead + spread + grace = ${needed} ms must be less than the period of ${rules.periodMs} ms`;
+  if (needed >= periodMs) return `lead + spread + grace = ${needed} ms must be less than the period of ${periodMs} ms`;
+  if (minAnswerMs >= periodMs)
+    return `minAnswerMs = ${minAnswerMs} ms must be less than the period of ${periodMs} ms: no answer may take longer than an epoch`;
+  return undefined;
 }
 
 /** When the schedule wants to be woken next. */
@@ -95,7 +103,7 @@ export function stepSchedule(schedule: Schedule, event: ScheduleEvent, nowMs: nu
     case 'reserved':
       return reserved(schedule, event.epoch, nowMs, rules);
     case 'began':
-      return [{ phase: 'running', lastEpoch: schedule.lastEpoch, current: { epoch: event.epoch, beganMs: event.atMs } }, []];
+      return [began(schedule, event.epoch, event.atMs), []];
     case 'woke':
       return woke(schedule, nowMs, rules);
     case 'away':
@@ -132,6 +140,13 @@ function reserved(schedule: Schedule, epoch: number, nowMs: number, rules: Sched
     [{ type: 'offer', epoch, notBeforeMs: startMs, notAfterMs: startMs + rules.graceMs }],
   ];
 }
+
+/** Word of it may come after word that no media comes: nothing is due until the broadcaster is back all the same. */
+const began = ({ phase, lastEpoch }: Schedule, epoch: number, beganMs: number): Schedule => ({
+  phase: phase === 'away' ? 'away' : 'running',
+  lastEpoch,
+  current: { epoch, beganMs },
+});
 
 function woke(schedule: Schedule, nowMs: number, rules: ScheduleRules): Step {
   const dueMs = wakeMs(schedule, rules);

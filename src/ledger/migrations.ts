@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { TollcastError } from '../errors.ts';
 import { CREATE_ENTRIES } from './entries.ts';
-import { CREATE_PROJECTIONS, PROJECTIONS } from './projection-tables.ts';
+import { CREATE_PROJECTIONS, CREATE_TOKEN_INDEX, PROJECTIONS } from './projection-tables.ts';
 import { rebuild } from './projections.ts';
 
 /** "Toll": tells a ledger from any other SQLite file (PRAGMA application_id). */
@@ -9,7 +9,7 @@ export const APPLICATION_ID = 0x546f6c6c;
 
 /**
  * From version n to n + 1, in order; forward only, and a step is never changed once it was released. A step that changes the
- * projections drops them, creates them anew and ends with `rebuild`.
+ * tables or views of the projections drops them, creates them anew and ends with `rebuild`; an index is simply created.
  */
 export type Migration = (db: Database.Database) => void;
 
@@ -25,6 +25,10 @@ export const MIGRATIONS: readonly Migration[] = [
     for (const { table } of PROJECTIONS) db.exec(`DROP TABLE IF EXISTS ${table}`);
     db.exec(CREATE_PROJECTIONS);
     rebuild(db);
+  },
+  // A new ledger has it from the first step on.
+  (db) => {
+    db.exec(CREATE_TOKEN_INDEX);
   },
 ];
 

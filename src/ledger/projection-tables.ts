@@ -1,3 +1,6 @@
+/** The viewings of one token, for its spending cap: looked up while a viewer waits to watch. */
+export const CREATE_TOKEN_INDEX = 'CREATE INDEX IF NOT EXISTS viewing_of_token ON viewing (token)';
+
 /**
  * Tables that are convenient to query, made from the entries alone (DESIGN.md, section 4, "Ledger"). Ids are the `seq` of the
  * entry that made the row, so that a rebuild gives the same ids. `…_ms` are monotonic milliseconds of the row's boot.
@@ -63,6 +66,7 @@ export const CREATE_PROJECTIONS = `
   ) STRICT;
   CREATE INDEX viewing_in_order ON viewing (viewer, charged_as, id);
   CREATE INDEX viewing_open ON viewing (id) WHERE ended_ms IS NULL;
+  ${CREATE_TOKEN_INDEX};
 
   CREATE TABLE receipt (
     viewing INTEGER NOT NULL,

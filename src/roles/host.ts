@@ -22,7 +22,8 @@ export interface Running {
 }
 
 /**
- * Runs a composition of roles: what it started before it failed is undone, and `close` undoes it all.
+ * Runs a composition of roles: what it started before it failed is undone, and `close` undoes it all. A part that fails to be
+ * undone keeps no other from it: `close` throws the first error once all is done.
  * @throws whatever the composition throws
  */
 export async function running<T extends object>(log: Logger, compose: (host: Host) => Promise<T>): Promise<T & Running> {
@@ -31,7 +32,17 @@ export async function running<T extends object>(log: Logger, compose: (host: Hos
   let closing = false;
   const close = async () => {
     closing = true;
-    for (const undo of undos.splice(0).reverse()) await undo();
+    const errors: unknown[] = [];
+    for (const undo of undos.splice(0).reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    const [first, ...others] = errors;
+    for (const error of others) log.error({ err: error }, 'another part could not be closed either');
+    if (errors.length > 0) throw first;
   };
   const host: Host = {
     clock: systemClock(),
@@ -45,7 +56,7 @@ export async function running<T extends object>(log: Logger, compose: (host: Hos
   try {
     return { ...(await compose(host)), close };
   } catch (error) {
-    await close();
+    await close().catch((closing) => log.error({ err: closing }, 'what had been started could not all be undone'));
     throw error;
   }
 }

@@ -3,12 +3,13 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Heartbeat } from '../api/heartbeat.ts';
 import { httpServer, listenHttp } from '../api/http-server.ts';
+import { OpenSockets } from '../api/open-sockets.ts';
 import { type SocketRoute, serveSockets } from '../api/upgrade.ts';
 import type { HttpConfig } from '../config/sections.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import type { Host } from './host.ts';
 
-/** How long sockets have to close in peace at the end. */
+/** How long WebSockets have to close in peace at the end; whatever is open then is cut off. */
 const CLOSE_WAIT_MS = 2_000;
 
 /** The HTTP side of a process: its routes and sockets are the other roles'. */
@@ -34,12 +35,13 @@ export function httpRole(
     ...(tls === undefined ? {} : { tls }),
     notReady: () => host.notReady(),
   });
+  const open = new OpenSockets(app.server);
   const heartbeat = new Heartbeat(timers, config.pingMs);
   metrics.gauge('tollcast_sockets', 'WebSockets open', () => heartbeat.size);
   host.onClose(async () => {
     heartbeat.stop();
     await heartbeat.drain(CLOSE_WAIT_MS);
-    app.server.closeAllConnections();
+    open.destroy();
     await app.close();
   });
   return {

@@ -28,8 +28,18 @@ function namesIn(schema: z.core.JSONSchema.BaseSchema, at: string[] = []): strin
 
 const schemaNames = namesIn(z.toJSONSchema(RelayConfig, { io: 'input', unrepresentable: 'any' })).sort();
 const shown = settingsOf(everything);
-/** A TLS file has no default, and RTMPS is off without one. */
-const WITHOUT_DEFAULT = new Set(['http.tls.certFile', 'http.tls.keyFile', 'rtmps.certFile', 'rtmps.keyFile', 'rtmps.port']);
+/** A file has no default, and RTMPS and NATS are off without theirs. */
+const WITHOUT_DEFAULT = new Set([
+  'http.tls.certFile',
+  'http.tls.keyFile',
+  'rtmps.certFile',
+  'rtmps.keyFile',
+  'rtmps.port',
+  'nats.servers',
+  'nats.seedFiles.authority',
+  'nats.seedFiles.encryptor',
+  'nats.tls.caFile',
+]);
 
 describe('config/relay.yaml', () => {
   test('as it stands it sets up what no file at all does', () => {

@@ -21,6 +21,18 @@ function commandsBelow(parent: Command, path: string[] = [], inherited: string[]
   });
 }
 
+/** The options of each command that it cannot do without, where it has such. */
+function requiredBelow(parent: Command, path: string[] = []): [string, string[]][] {
+  return parent.commands.flatMap((command): [string, string[]][] => {
+    const name = [...path, command.name()];
+    const required = command.options.filter(({ mandatory }) => mandatory).flatMap(({ long }) => long ?? []);
+    return [
+      ...(required.length === 0 ? [] : [[name.join(' '), required.sort()] as [string, string[]]]),
+      ...requiredBelow(command, name),
+    ];
+  });
+}
+
 const inCode = (cell = ''): string[] => [...cell.matchAll(/`([^`]*)`/g)].map(([, text = '']) => text);
 
 describe('README.md', () => {
@@ -30,6 +42,14 @@ describe('README.md', () => {
       inCode(options).sort(),
     ]);
     expect(new Map(Object.entries(Object.fromEntries(rows)))).toEqual(new Map(commandsBelow(commandLine())));
+  });
+
+  test('prints those options in bold that a command cannot do without', () => {
+    const bold = tableAfter(page, '## Command line').flatMap(([command, , options = '']) => {
+      const required = [...options.matchAll(/\*\*`([^`]*)`\*\*/g)].map(([, option = '']) => option);
+      return required.length === 0 ? [] : [[(inCode(command)[0] ?? '').replace(/ [A-Z ]+$/, ''), required.sort()]];
+    });
+    expect(Object.fromEntries(bold)).toEqual(Object.fromEntries(requiredBelow(commandLine())));
   });
 
   test('gives the exit codes', () => {

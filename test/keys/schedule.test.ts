@@ -1,17 +1,24 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  type KeyRules,
   newSchedule,
   type Schedule,
   type ScheduleCommand,
   type ScheduleEvent,
-  type ScheduleRules,
   scheduleFault,
   stepSchedule,
   wakeMs,
 } from '../../src/keys/schedule.ts';
 
-const RULES: ScheduleRules = { periodMs: 10_000, leadMs: 2_000, spreadMs: 3_000, graceMs: 2_000, reserveMs: 500 };
+const RULES: KeyRules = {
+  periodMs: 10_000,
+  leadMs: 2_000,
+  spreadMs: 3_000,
+  graceMs: 2_000,
+  reserveMs: 500,
+  minAnswerMs: 2_000,
+};
 
 /** Feeds events at their times; gives the commands of each. */
 function run(
@@ -73,6 +80,20 @@ describe('the key schedule', () => {
     ]);
   });
 
+  test('word that an epoch has begun that comes after word that no media comes does not bring the broadcaster back', () => {
+    const { schedule } = run([
+      ...STARTED,
+      [4_540, { type: 'woke' }],
+      [4_545, { type: 'reserved', epoch: 2 }],
+      [10_050, { type: 'away' }],
+      [10_060, { type: 'began', epoch: 2, atMs: 10_045 }],
+    ]);
+    expect(schedule).toEqual({ phase: 'away', lastEpoch: 2, current: { epoch: 2, beganMs: 10_045 } });
+    expect(wakeMs(schedule, RULES)).toBeUndefined();
+    const [back, reserve] = stepSchedule(schedule, { type: 'back' }, 60_000, RULES);
+    expect([back.phase, reserve]).toEqual(['starting', [{ type: 'reserve', epoch: 3 }]]);
+  });
+
   test('a return with nothing reserved reserves a new epoch', () => {
     const { commands } = run([...STARTED, [1_000, { type: 'away' }], [2_000, { type: 'back' }]]);
     expect(commands.at(-1)).toEqual([{ type: 'reserve', epoch: 2 }]);
@@ -99,6 +120,10 @@ describe('the key schedule', () => {
   test('rules that do not fit into the period are named', () => {
     expect(scheduleFault(RULES)).toBeUndefined();
     expect(scheduleFault({ ...RULES, graceMs: 5_000 })).toMatch('lead + spread + grace = 10000 ms');
+    expect(scheduleFault({ ...RULES, minAnswerMs: 9_999 })).toBeUndefined();
+    expect(scheduleFault({ ...RULES, minAnswerMs: 10_000 })).toMatch(
+      'minAnswerMs = 10000 ms must be less than the period of 10000 ms',
+    );
   });
 
   test('no epoch number is ever reserved twice, none is offered before it is durable, and none to two encryptor processes', () => {
@@ -125,7 +150,7 @@ describe('the key schedule', () => {
           nowMs += waitMs;
           const next = schedule.next;
           if ((type === 'reserved' || type === 'began') && next === undefined) continue;
-          if (type === 'began' && !(next?.reserved && schedule.phase !== 'away')) continue;
+          if (type === 'began' && !next?.reserved) continue;
           if (type === 'replaced') process++;
           if (type === 'reserved') durable.add(next?.epoch ?? 0);
           const made: ScheduleEvent =

@@ -2,9 +2,11 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import Database from 'better-sqlite3';
+import { appendNow } from '../../src/ledger/chain-writer.ts';
 import { openToRead, openToWrite } from '../../src/ledger/database.ts';
-import { type Migration, migrate, schemaVersion } from '../../src/ledger/migrations.ts';
-import { codeOf, newFolder, newLedgerFile, tamper } from './support.ts';
+import { MIGRATIONS, type Migration, migrate, schemaVersion } from '../../src/ledger/migrations.ts';
+import { codeOf, manualClock, newFolder, newLedgerFile, tamper, viewingsIn } from './support.ts';
+import { consent } from './support-entries.ts';
 
 const created = (): string => {
   const file = newLedgerFile();
@@ -88,5 +90,40 @@ describe('migrations', () => {
     const db = new Database(':memory:');
     migrate(db, 'memory', [one, two]);
     expect(codeOf(() => migrate(db, 'memory', [one]))).toBe('ledger-newer');
+  });
+});
+
+describe('the viewings of one token', () => {
+  /** How SQLite finds them. */
+  const plan = (file: string): string => {
+    const db = openToRead(file);
+    const sql = 'EXPLAIN QUERY PLAN SELECT v.viewing FROM viewing v WHERE v.token = ? ORDER BY v.viewer, v.charged_as, v.id';
+    const steps = db.prepare<[string], { detail: string }>(sql).all('jti');
+    db.close();
+    return steps.map(({ detail }) => detail).join('; ');
+  };
+
+  test('are found without looking at all the others', () => {
+    expect(plan(created())).toContain('USING INDEX viewing_of_token');
+  });
+
+  test('are found so in a ledger from before there was an index, too, which has all that it had', () => {
+    const file = created();
+    appendNow(file, manualClock('relay'), () => [
+      { kind: 'broadcast-started', program: 'p', broadcast: 'b' },
+      consent('v', 'ann'),
+    ]);
+    const before = viewingsIn(file);
+    tamper(file, (db) => {
+      db.exec('DROP INDEX viewing_of_token');
+      db.pragma('user_version = 2');
+    });
+    expect(codeOf(() => openToRead(file))).toBe('ledger-older');
+    const db = openToWrite(file);
+    expect(schemaVersion(db)).toBe(MIGRATIONS.length);
+    db.close();
+    expect(plan(file)).toContain('USING INDEX viewing_of_token');
+    expect(viewingsIn(file)).toEqual(before);
+    expect(before).toHaveLength(1);
   });
 });

@@ -1,0 +1,52 @@
+import type { Bus, EdgeAnnouncement, GateChange } from '../bus/bus.ts';
+import type { Clock } from '../clock.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import { hashTicket, newTicket } from '../tokens/media-ticket.ts';
+import { EdgeDirectory } from './edge-directory.ts';
+import type { ViewingSession } from './viewing-session.ts';
+
+/** Sends viewings to edges: each with a ticket that its edge has heard of. */
+export class MediaTickets {
+  readonly #gates: Bus['gates'];
+  readonly #lifetimeMs: number;
+  readonly #edges: EdgeDirectory;
+  /** Viewings for which there was no edge when they were to have a ticket. */
+  readonly #ticketless = new Set<ViewingSession>();
+
+  constructor(gates: Bus['gates'], clock: Clock, lifetimeMs: number) {
+    this.#gates = gates;
+    this.#lifetimeMs = lifetimeMs;
+    this.#edges = new EdgeDirectory(clock);
+  }
+
+  /** Where edges are. Those that wait for one get their ticket. */
+  heard(announcement: EdgeAnnouncement): void {
+    this.#edges.heard(announcement);
+    if (announcement.leaving) return;
+    for (const session of [...this.#ticketless]) session.tell(this.issue(session));
+  }
+
+  /** A viewing has ended. */
+  forget(session: ViewingSession): void {
+    this.#ticketless.delete(session);
+  }
+
+  /** A ticket for the edge that a viewing is with, or if that is gone, for another. Voids the one before, and its socket. */
+  issue(session: ViewingSession): ServerMessage {
+    const edge = this.#edges.choose(session.link.edge);
+    if (edge === undefined) {
+      this.#ticketless.add(session);
+      const message = 'no edge can be reached now; a ticket follows when one is';
+      return { type: 'error', code: 'unavailable', message, fatal: false };
+    }
+    this.#ticketless.delete(session);
+    if (edge.edge !== session.link.edge) session.link.moveTo(edge.edge);
+    const { program } = session.terms;
+    const ticket = newTicket();
+    const expiresInMs = this.#lifetimeMs;
+    const change: GateChange = { kind: 'ticket', program, viewing: session.id, ticketHash: hashTicket(ticket), expiresInMs };
+    this.#gates.publish(edge.edge, change);
+    const path = `/v1/programs/${encodeURIComponent(program)}/media?ticket=${ticket}`;
+    return { type: 'ticket', ticket, url: `${edge.url}${path}`, expiresInMs };
+  }
+}

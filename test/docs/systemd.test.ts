@@ -1,0 +1,44 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { commandLine } from '../../src/cli/command-line.ts';
+import { ExitCode } from '../../src/cli/exit-code.ts';
+import { pathOf } from './page.ts';
+
+const units = readdirSync(pathOf('config/systemd')).filter((name) => name.endsWith('.service'));
+const common = readFileSync(pathOf('config/systemd/tollcast-.service.d/common.conf'), 'utf8');
+
+/** The values of a setting, in order. */
+const valuesOf = (unit: string, setting: string): string[] =>
+  [...unit.matchAll(new RegExp(`^${setting}=(.*)$`, 'gm'))].map(([, value = '']) => value);
+
+describe('the systemd units', () => {
+  test('are one for each command that runs', () => {
+    expect(units.sort()).toEqual(
+      ['authority', 'edge', 'encryptor', 'facility', 'relay'].map((name) => `tollcast-${name}.service`),
+    );
+  });
+
+  test.each(units)('%s runs a command as it is, on an example of ours', (name) => {
+    const unit = readFileSync(pathOf(`config/systemd/${name}`), 'utf8');
+    const [node, script, typed, ...options] = valuesOf(unit, 'ExecStart')[0]?.split(' ') ?? [];
+    expect([node, script]).toEqual(['/opt/tollcast/node_modules/.bin/node', '/opt/tollcast/bin/tollcast.js']);
+    const command = commandLine().commands.find((known) => known.name() === typed);
+    const flags = options.filter((option) => option.startsWith('--'));
+    expect(command?.options.map(({ long }) => long)).toEqual(expect.arrayContaining(flags));
+    const config = options[options.indexOf('--config') + 1] ?? '';
+    expect(existsSync(pathOf(config.replace('/etc/tollcast/', 'config/')))).toBe(true);
+    // Where it has a data folder, that is what it may write to.
+    const data = flags.includes('--data') ? [options[options.indexOf('--data') + 1]?.replace('/var/lib/', '')] : [];
+    expect(valuesOf(unit, 'StateDirectory')).toEqual(data);
+  });
+
+  test('do not try a wrong configuration again, and leave time to close', () => {
+    expect(valuesOf(common, 'RestartPreventExitStatus')).toEqual([String(ExitCode.usage)]);
+    expect(Number(valuesOf(common, 'TimeoutStopSec')[0])).toBeGreaterThan(5);
+  });
+
+  test('let Node compile as it runs, and no memory reach the disk', () => {
+    expect(valuesOf(common, 'MemoryDenyWriteExecute')).toEqual([]);
+    expect([valuesOf(common, 'LimitCORE'), valuesOf(common, 'MemorySwapMax')]).toEqual([['0'], ['0']]);
+  });
+});
