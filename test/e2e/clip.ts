@@ -14,6 +14,28 @@ const H264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p', 
 export const clip = (): string =>
   made('h264-720p-60s', [...PICTURE, ...SOUND, ...H264, ...CONSTANT_2600K, '-g', '50', ...AAC, '-t', '60']);
 
+/** A picture that costs little to carry to many: about 300 kbit/s, a keyframe each second. */
+export const lightClip = (): string =>
+  made('h264-180p-120s', [
+    '-f',
+    'lavfi',
+    '-i',
+    'testsrc2=size=320x180:rate=25',
+    ...SOUND,
+    ...H264,
+    '-b:v',
+    '200k',
+    '-maxrate',
+    '200k',
+    '-bufsize',
+    '200k',
+    '-g',
+    '25',
+    ...AAC,
+    '-t',
+    '120',
+  ]);
+
 /** B-frames, and keyframes 10 s apart: more than any grace time of the tests. */
 export const longGroupsClip = (): string =>
   made('h264-360p-gop-10s', [

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { CountingProxy } from './counting-proxy.ts';
 import { freePort } from './free-port.ts';
 import { NatsProcess } from './nats-process.ts';
 import { Operated, type Scratch, ServerProcess, tollcast } from './relay-process.ts';
@@ -7,12 +8,23 @@ export const FORMS = ['relay', 'facility', 'split'] as const;
 export type Form = (typeof FORMS)[number];
 
 export const PROGRAM = 'news';
+export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 5 };
 
 export interface DeploymentOptions {
-  readonly keys: { readonly periodMs: number };
+  readonly keys?: { readonly periodMs: number };
   readonly broadcast?: { readonly graceMs: number };
-  /** Edges that are processes of their own; a relay has its own edge. */
+  /** Edges that are processes of their own; a relay has its own besides. */
   readonly edges?: readonly string[];
+  /** Puts a proxy that counts before the authority's HTTP port, and between NATS and the authority and each edge. */
+  readonly counted?: boolean;
+}
+
+/** What of a deployment is a process, and how it is started. */
+interface Part {
+  readonly command: string;
+  readonly config: object;
+  readonly data?: string;
+  readonly forWhom: readonly string[];
 }
 
 /**
@@ -21,121 +33,131 @@ export interface DeploymentOptions {
  */
 export class Deployment extends Operated {
   readonly form: Form;
-  readonly processes = new Map<string, ServerProcess>();
   readonly publishUrl: string;
-  nats: NatsProcess | undefined;
+  readonly nats: NatsProcess | undefined;
+  /** By `http`, `authority` (its connection to NATS) or an edge's name (its connection to NATS). */
+  readonly proxies = new Map<string, CountingProxy>();
   readonly #scratch: Scratch;
-  readonly #parts: ReadonlyMap<string, Part>;
+  readonly #options: DeploymentOptions;
+  readonly #ports: { readonly http: number; readonly rtmp: number };
+  readonly #parts = new Map<string, Part>();
+  readonly #processes = new Map<string, ServerProcess>();
 
   private constructor(
     form: Form,
     scratch: Scratch,
-    parts: ReadonlyMap<string, Part>,
-    urls: { data: string; http: string; rtmp: string; streamKey: string },
+    options: DeploymentOptions,
+    site: { data: string; http: number; rtmp: number; streamKey: string; nats: NatsProcess | undefined },
   ) {
-    super(urls.data, urls.http, urls.rtmp);
+    const rtmpUrl = `rtmp://127.0.0.1:${site.rtmp}/live`;
+    super(site.data, `http://127.0.0.1:${site.http}`, rtmpUrl);
     this.form = form;
+    this.nats = site.nats;
+    this.publishUrl = `${rtmpUrl}/${PROGRAM}?key=${site.streamKey}`;
     this.#scratch = scratch;
-    this.#parts = parts;
-    this.publishUrl = `${urls.rtmp}/${PROGRAM}?key=${urls.streamKey}`;
+    this.#options = options;
+    this.#ports = site;
   }
 
-  static async start(form: Form, scratch: Scratch, options: DeploymentOptions): Promise<Deployment> {
+  static async start(form: Form, scratch: Scratch, options: DeploymentOptions = {}): Promise<Deployment> {
     const data = scratch.file('data');
-    const [httpPort, rtmpPort] = [await freePort(), await freePort()];
-    const added = await tollcast(
-      'program',
-      'add',
-      PROGRAM,
-      '--title',
-      'News',
-      '--price',
-      '0.60',
-      '--currency',
-      'EUR',
-      '--increment',
-      '5',
-      '--data',
-      data,
-      '--json',
-    );
-    const { streamKey } = JSON.parse(added.stdout) as { streamKey: string };
-    const http = { port: httpPort };
-    const rtmp = { port: rtmpPort };
-    const { keys, broadcast, edges = ['e1'] } = options;
-    const parts = new Map<string, Part>();
-    let nats: NatsProcess | undefined;
-    if (form === 'relay') {
-      parts.set('serve', { command: 'serve', config: { http, rtmp, keys, broadcast }, data, forWhom: ['viewers'] });
-    } else {
-      nats = await NatsProcess.start(scratch, edges);
-      for (const edge of edges) {
-        const config = { edge, http: { port: await freePort() }, nats: nats.configFor(['edge'], edge) };
-        parts.set(edge, { command: 'edge', config, forWhom: ['viewers'] });
-      }
-      if (form === 'facility') {
-        const config = { http, rtmp, keys, broadcast, nats: nats.configFor(['authority', 'encryptor']) };
-        parts.set('facility', { command: 'facility', config, data, forWhom: ['viewers'] });
-      } else {
-        parts.set('authority', {
-          command: 'authority',
-          config: { http, keys, nats: nats.configFor(['authority']) },
-          data,
-          forWhom: ['viewers'],
-        });
-        const secretFile = await encryptorSecret(scratch, data);
-        const authority = { url: `ws://127.0.0.1:${httpPort}`, encryptor: 'studio', secretFile };
-        const config = {
-          http: { port: await freePort() },
-          rtmp,
-          broadcast,
-          authority,
-          nats: nats.configFor(['encryptor']),
-        };
-        parts.set('encryptor', { command: 'encryptor', config, forWhom: ['broadcasters'] });
-      }
+    const edges = options.edges ?? (form === 'relay' ? [] : ['e1']);
+    const nats = edges.length === 0 ? undefined : await NatsProcess.start(scratch, edges);
+    const [http, rtmp, streamKey] = [await freePort(), await freePort(), await addProgram(data)];
+    const deployment = new Deployment(form, scratch, options, { data, http, rtmp, streamKey, nats });
+    try {
+      for (const edge of edges) await deployment.#addEdge(edge);
+      await deployment.#addServers();
+      for (const name of deployment.#parts.keys()) await deployment.startPart(name);
+    } catch (error) {
+      await deployment.stop();
+      throw error;
     }
-    const base = '127.0.0.1';
-    const urls = { data, http: `http://${base}:${httpPort}`, rtmp: `rtmp://${base}:${rtmpPort}/live`, streamKey };
-    const deployment = new Deployment(form, scratch, parts, urls);
-    deployment.nats = nats;
-    for (const name of parts.keys()) await deployment.startPart(name);
     return deployment;
   }
 
   /** The process that has the ledger. */
   get authority(): string {
-    return this.form === 'relay' ? 'serve' : this.form === 'facility' ? 'facility' : 'authority';
+    return this.form === 'split' ? 'authority' : this.form;
+  }
+
+  /** Where viewers find the authority: its port, or what counts before it. */
+  get viewersUrl(): string {
+    const proxy = this.proxies.get('http');
+    return proxy === undefined ? this.httpUrl : `http://127.0.0.1:${proxy.port}`;
   }
 
   async startPart(name: string): Promise<void> {
     const part = this.#parts.get(name);
     if (part === undefined) throw new Error(`no part ${name}`);
-    this.processes.set(name, await ServerProcess.start(this.#scratch, part.command, part.config, part.forWhom, part.data));
+    this.#processes.set(name, await ServerProcess.start(this.#scratch, part.command, part.config, part.forWhom, part.data));
   }
 
   process(name: string): ServerProcess {
-    const found = this.processes.get(name);
+    const found = this.#processes.get(name);
     if (found === undefined) throw new Error(`no process ${name}`);
     return found;
   }
 
   /** What all of its processes logged, for whoever wonders why a test failed. */
   get log(): string {
-    return [...this.processes].map(([name, { log }]) => `--- ${name}\n${log}`).join('\n');
+    return [...this.#processes].map(([name, { log }]) => `--- ${name}\n${log}`).join('\n');
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.processes.values()].map((process) => process.stop()));
+    await Promise.all([...this.#processes.values()].map((process) => process.stop()));
     await this.nats?.kill();
+    for (const proxy of this.proxies.values()) proxy.close();
+  }
+
+  async #addServers(): Promise<void> {
+    const { data } = this;
+    const { keys, broadcast } = this.#options;
+    const [http, rtmp] = [{ port: this.#ports.http }, { port: this.#ports.rtmp }];
+    if (this.#options.counted) this.proxies.set('http', await CountingProxy.start(http.port));
+    const forWhom = ['viewers'];
+    if (this.form === 'split') {
+      const nats = await this.#natsOf('authority', ['authority']);
+      this.#parts.set('authority', { command: 'authority', config: { http, keys, nats }, data, forWhom });
+      await this.#addEncryptor({ rtmp, broadcast });
+    } else {
+      const nats = this.nats?.configFor(['authority', 'encryptor']);
+      const command = this.form === 'relay' ? 'serve' : 'facility';
+      this.#parts.set(this.form, { command, config: { http, rtmp, keys, broadcast, nats }, data, forWhom });
+    }
+  }
+
+  async #addEncryptor(config: object): Promise<void> {
+    const secretFile = await encryptorSecret(this.#scratch, this.data);
+    const authority = { url: this.viewersUrl.replace('http', 'ws'), encryptor: 'studio', secretFile };
+    const nats = this.nats?.configFor(['encryptor']);
+    const http = { port: await freePort() };
+    this.#parts.set('encryptor', {
+      command: 'encryptor',
+      config: { ...config, http, authority, nats },
+      forWhom: ['broadcasters'],
+    });
+  }
+
+  async #addEdge(edge: string): Promise<void> {
+    const config = { edge, http: { port: await freePort() }, nats: await this.#natsOf(edge, ['edge'], edge) };
+    this.#parts.set(edge, { command: 'edge', config, forWhom: ['viewers'] });
+  }
+
+  /** The `nats` section for a part, which may be counted. */
+  async #natsOf(name: string, roles: readonly ('authority' | 'edge')[], edge?: string): Promise<object | undefined> {
+    if (this.nats === undefined || !this.#options.counted) return this.nats?.configFor(roles, edge);
+    const proxy = await CountingProxy.start(this.nats.port);
+    this.proxies.set(name, proxy);
+    return this.nats.configFor(roles, edge, proxy.port);
   }
 }
 
-interface Part {
-  readonly command: string;
-  readonly config: object;
-  readonly data?: string;
-  readonly forWhom: readonly string[];
+async function addProgram(data: string): Promise<string> {
+  const { pricePerMinute, currency, incrementSeconds } = TARIFF;
+  const price = ['--price', pricePerMinute, '--currency', currency, '--increment', String(incrementSeconds)];
+  const { stdout } = await tollcast('program', 'add', PROGRAM, '--title', 'News', ...price, '--data', data, '--json');
+  return (JSON.parse(stdout) as { streamKey: string }).streamKey;
 }
 
 async function encryptorSecret(scratch: Scratch, data: string): Promise<string> {
@@ -145,5 +167,5 @@ async function encryptorSecret(scratch: Scratch, data: string): Promise<string> 
   mkdirSync(folder, { recursive: true });
   const file = `${folder}/secret`;
   writeFileSync(file, secret, { mode: 0o600 });
-  return readFileSync(file, 'utf8') === '' ? '' : file;
+  return file;
 }

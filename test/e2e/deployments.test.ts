@@ -1,88 +1,71 @@
-import type { ChildProcess } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { openDataFolder } from '../../src/config/data-folder.ts';
 import { signViewerToken } from '../../src/tokens/viewer-token.ts';
-import { clip, publish } from './clip.ts';
-import { Deployment, FORMS, PROGRAM } from './deployment.ts';
+import { FORMS, PROGRAM, TARIFF } from './deployment.ts';
 import { ffmpeg, natsServer } from './programs.ts';
 import { RawViewer } from './raw-viewer.ts';
-import { Scratch, tollcast, until } from './relay-process.ts';
+import { tollcast, until } from './relay-process.ts';
+import { staged } from './stage.ts';
 
-const PERIOD_MS = 2_000;
-const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 5 };
+const OPTIONS = { keys: { periodMs: 2_000 }, broadcast: { graceMs: 8_000 } };
 
 /** The same scenarios against every form, as separate processes, with the same bill for the same viewing. */
 (ffmpeg === undefined || natsServer === undefined ? describe.skip : describe).each(FORMS)('as %s', (form) => {
-  let scratch: Scratch;
-  let deployment: Deployment;
-  let broadcaster: ChildProcess;
+  test(
+    'views and bills; who stopped gets nothing more; who is silent is cut off; an expired token gets nothing',
+    staged(form, OPTIONS, async (stage) => {
+      const { deployment } = stage;
+      const [viewer, silent] = [await stage.watch('alice'), await stage.watch('silent')];
+      const confirmed = Math.max(...silent.keys.keys());
+      silent.answers = (epoch) => epoch <= confirmed;
+      // Between 5 s and 10 s of viewing, and so 10 s on every bill.
+      await until(() => (viewer.last('confirmed')?.usage.billableMs ?? 0) > 5_000, 'five seconds were viewed');
+      for (const chunk of viewer.chunks) expect(viewer.open(chunk).length).toBeGreaterThan(0);
+      viewer.say({ type: 'stop' });
+      await until(() => viewer.last('ended'), 'stopped');
+      const [keys, chunks] = [viewer.keys.size, viewer.chunks.length];
+      const other = await stage.watch('other');
+      const first = Math.max(...other.keys.keys());
+      await until(() => Math.max(...other.keys.keys()) > first, 'a key of somebody else');
+      expect([viewer.keys.size, viewer.chunks.length]).toEqual([keys, chunks]);
 
-  beforeEach(async () => {
-    scratch = new Scratch();
-    deployment = await Deployment.start(form, scratch, { keys: { periodMs: PERIOD_MS }, broadcast: { graceMs: 8_000 } });
-    broadcaster = publish(clip(), deployment.publishUrl);
-    await until(() => deployment.isLive(), `${PROGRAM} is live`).catch((error) => {
-      throw new Error(`${error}\n${deployment.log}`);
-    });
-  }, 60_000);
+      const late = new RawViewer(deployment.httpUrl);
+      const { tokenSecret } = openDataFolder(deployment.data);
+      const expired = await signViewerToken({ viewer: 'late', programs: [PROGRAM], ttlSeconds: -1 }, tokenSecret);
+      await late.watch(PROGRAM, expired, TARIFF);
+      expect(await until(() => late.last('error'), 'refused')).toMatchObject({ code: 'token-expired' });
+      expect(late.keys.size).toBe(0);
 
-  afterEach(async () => {
-    broadcaster.kill('SIGKILL');
-    await deployment.stop();
-    scratch[Symbol.dispose]();
-  });
+      expect(await until(() => silent.last('ended'), 'cut off')).toMatchObject({ reason: 'unconfirmed' });
+      expect(Math.max(...silent.chunks.map(({ epoch }) => epoch))).toBe(confirmed);
 
-  const watch = async (viewer: string): Promise<RawViewer> => {
-    const raw = new RawViewer(deployment.httpUrl);
-    await raw.watch(PROGRAM, await deployment.viewerToken(PROGRAM, viewer), TARIFF);
-    await until(() => raw.chunks.length > 10, 'chunks came').catch((error) => {
-      throw new Error(`${error}\n${JSON.stringify(raw.messages)}\n${deployment.log}`);
-    });
-    return raw;
-  };
+      const charges = await deployment.charges();
+      const lines = charges.map(({ viewer, endedBy, billableSeconds, amount, viewings }) =>
+        [viewer, endedBy, billableSeconds, amount, viewings.length].join(' '),
+      );
+      expect(lines).toEqual(['alice stopped 10 0.10 1', expect.stringMatching(/^other running /), 'silent unconfirmed 5 0.05 1']);
+      expect(await tollcast('ledger', 'verify', '--data', deployment.data)).toMatchObject({ code: 0 });
+    }),
+    60_000,
+  );
 
-  test('views and bills; a stopped viewer gets nothing more; a silent one is cut off; an expired token gets nothing', async () => {
-    const [viewer, silent] = [await watch('alice'), await watch('silent')];
-    const confirmed = Math.max(...silent.keys.keys());
-    silent.answers = (epoch) => epoch <= confirmed;
-    // Between 5 s and 10 s of viewing, and so 10 s on every bill.
-    await until(() => (viewer.last('confirmed')?.usage.billableMs ?? 0) > 5_000, 'five seconds were viewed');
-    for (const chunk of viewer.chunks) expect(viewer.open(chunk).length).toBeGreaterThan(0);
-    viewer.say({ type: 'stop' });
-    await until(() => viewer.last('ended'), 'stopped');
-    const [keys, chunks] = [viewer.keys.size, viewer.chunks.length];
-    const other = await watch('other');
-    const first = Math.max(...other.keys.keys());
-    await until(() => Math.max(...other.keys.keys()) > first, 'a key of somebody else');
-    expect([viewer.keys.size, viewer.chunks.length]).toEqual([keys, chunks]);
-
-    const late = new RawViewer(deployment.httpUrl);
-    const { tokenSecret } = openDataFolder(deployment.data);
-    await late.watch(
-      PROGRAM,
-      await signViewerToken({ viewer: 'late', programs: [PROGRAM], ttlSeconds: -1 }, tokenSecret),
-      TARIFF,
-    );
-    expect(await until(() => late.last('error'), 'refused')).toMatchObject({ code: 'token-expired' });
-
-    expect(await until(() => silent.last('ended'), 'cut off')).toMatchObject({ reason: 'unconfirmed' });
-    expect(Math.max(...silent.chunks.map(({ epoch }) => epoch))).toBe(confirmed);
-
-    const charges = await deployment.charges();
-    expect(charges.map(({ viewer }) => viewer)).toEqual(['alice', 'other', 'silent']);
-    expect(charges[0]).toMatchObject({ endedBy: 'stopped', billableSeconds: 10, amount: '0.10' });
-    expect(charges[2]).toMatchObject({ endedBy: 'unconfirmed', billableSeconds: 5, amount: '0.05' });
-    expect(await tollcast('ledger', 'verify', '--data', deployment.data)).toMatchObject({ code: 0 });
-  }, 60_000);
-
-  test('restarted after a kill, bills no receipt twice and loses none', async () => {
-    const viewer = await watch('alice');
-    await until(() => viewer.keys.size >= 3, 'three keys');
-    await deployment.process(deployment.authority).kill();
-    await deployment.startPart(deployment.authority);
-    const [charge] = await deployment.charges();
-    expect(charge).toMatchObject({ viewer: 'alice', endedBy: 'interrupted' });
-    expect(charge?.viewings).toHaveLength(1);
-    expect(await tollcast('ledger', 'verify', '--data', deployment.data)).toMatchObject({ code: 0 });
-  }, 60_000);
+  test(
+    'restarted after a kill, bills no receipt twice and loses none',
+    staged(form, OPTIONS, async (stage) => {
+      const { deployment } = stage;
+      const viewer = await stage.watch('alice');
+      await until(() => (viewer.last('confirmed')?.usage.billableMs ?? 0) > 5_000, 'five seconds were viewed');
+      await deployment.process(deployment.authority).kill();
+      await deployment.startPart(deployment.authority);
+      const [charge, ...others] = await deployment.charges();
+      expect(charge).toMatchObject({ viewer: 'alice', endedBy: 'interrupted', billableSeconds: 10, amount: '0.10' });
+      expect(charge?.viewings).toHaveLength(1);
+      expect(others).toEqual([]);
+      await deployment.process(deployment.authority).kill();
+      await deployment.startPart(deployment.authority);
+      expect(await deployment.charges()).toEqual([charge]);
+      expect(await tollcast('ledger', 'verify', '--data', deployment.data)).toMatchObject({ code: 0 });
+    }),
+    60_000,
+  );
 });

@@ -8,12 +8,12 @@ import { type Scratch, tollcast, until } from './relay-process.ts';
 /** A NATS server with the credentials that `tollcast credentials nats` makes, on a port of its own to which it comes back. */
 export class NatsProcess {
   readonly #folder: string;
-  readonly #port: number;
+  readonly port: number;
   #child: ChildProcess | undefined;
 
   private constructor(folder: string, port: number) {
     this.#folder = folder;
-    this.#port = port;
+    this.port = port;
   }
 
   static async start(scratch: Scratch, edges: readonly string[]): Promise<NatsProcess> {
@@ -40,15 +40,15 @@ export class NatsProcess {
     await once(child, 'exit');
   }
 
-  /** The `nats` section of a configuration for these roles. `edge`: which one, for that role. */
-  configFor(roles: readonly ('authority' | 'encryptor' | 'edge')[], edge?: string): object {
+  /** The `nats` section of a configuration for these roles. `edge`: which one, for that role; `port`: of what stands before it. */
+  configFor(roles: readonly ('authority' | 'encryptor' | 'edge')[], edge?: string, port = this.port): object {
     const credential = { authority: 'authority', encryptor: 'encryptor-studio', edge: `edge-${edge}` };
     const seedFiles = Object.fromEntries(roles.map((role) => [role, `${this.#folder}/${credential[role]}.seed`]));
-    return { servers: [`nats://127.0.0.1:${this.#port}`], seedFiles };
+    return { servers: [`nats://127.0.0.1:${port}`], seedFiles };
   }
 
   async #answers(): Promise<boolean> {
-    const socket = connect(this.#port, '127.0.0.1');
+    const socket = connect(this.port, '127.0.0.1');
     try {
       await once(socket, 'connect');
       return true;
