@@ -37,6 +37,7 @@ export class RawViewer {
   /** Epochs whose key is confirmed. */
   answers: (epoch: number) => boolean = () => true;
   device!: DeviceKeys;
+  token = '';
   media: WebSocket | undefined;
   control!: WebSocket;
   closeCode: number | undefined;
@@ -72,6 +73,7 @@ export class RawViewer {
   }
 
   async watch(program: string, token: string, tariff = TARIFF): Promise<void> {
+    this.token = token;
     this.device = await generateDeviceKeys();
     const challenge = await this.connect();
     this.say({ type: 'watch', token, jws: await signWatch({ program, tariff, token, challenge }, this.device) });
