@@ -55,7 +55,7 @@ export class Authority {
 
   constructor(ports: AuthorityPorts) {
     this.#ports = ports;
-    this.#tickets = new MediaTickets(ports.bus.gates, ports.clock, ports.rules.ticketLifetimeMs);
+    this.#tickets = new MediaTickets(ports.bus.gates, ports.clock, ports.rules.ticketLifetimeMs, () => this.sessions());
     this.#catchUps = new CatchUps(ports.rules.periodMs);
     this.#limits = new Limits({ ...ports, broadcast: (program) => this.broadcasts.get(program) });
     const { ledger, log } = ports;
@@ -210,8 +210,9 @@ export class Authority {
 
   /** Makes another media ticket, which voids the one before and its socket. */
   newTicket(session: ViewingSession): void {
+    const ticket = this.#tickets.issue(session);
     session.rejoin();
-    session.tell(this.#tickets.issue(session));
+    session.tell(ticket);
   }
 
   viewing(id: string): ViewingSession | undefined {

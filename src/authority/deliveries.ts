@@ -26,10 +26,10 @@ export class Deliveries {
     else this.#ports.viewing(delivery.viewing)?.link.delivered(delivery);
   }
 
-  #served({ program, epoch, spans }: Extract<Delivery, { kind: 'served' }>): void {
+  #served({ edge, program, epoch, spans }: Extract<Delivery, { kind: 'served' }>): void {
     const { ledger, log, credit } = this.#ports;
     const sessions = new Set(spans.flatMap(([viewing]) => this.#ports.viewing(viewing) ?? []));
-    const counted = spans.flatMap((span) => this.#counted(span));
+    const counted = spans.flatMap((span) => this.#counted(edge, span));
     if (counted.length > 0)
       ledger
         .append({ kind: 'served', program, epoch, spans: counted.map(([...span]) => span) })
@@ -38,9 +38,10 @@ export class Deliveries {
     for (const session of sessions) if (credit.isUsedUp(session)) session.dispatch({ type: 'end', reason: 'credit-exhausted' });
   }
 
-  #counted([viewing, fromMs, toMs]: ServedSpan): ServedSpan[] {
+  #counted(edge: string, [viewing, fromMs, toMs]: ServedSpan): ServedSpan[] {
     const session = this.#ports.viewing(viewing);
-    const span = session && this.#ports.credit.take(session, { fromMs, toMs });
+    const reported = session?.link.served(edge, { fromMs, toMs });
+    const span = session && reported && this.#ports.credit.take(session, reported);
     return span === undefined ? [] : [[viewing, span.fromMs, span.toMs]];
   }
 }

@@ -1,3 +1,4 @@
+import type { SpanMs } from '../billing/viewing-record.ts';
 import type { Delivery, GateChange } from '../bus/bus.ts';
 import type { Timers } from '../clock.ts';
 import { KEYS_KEPT } from '../viewing/viewing.ts';
@@ -18,6 +19,8 @@ export class EdgeLink {
   readonly #viewing: { readonly program: string; readonly viewing: string };
   readonly #ports: EdgeLinkPorts;
   #edge: string | undefined;
+  /** Every edge that it was with. */
+  readonly #edges = new Set<string>();
   #open: readonly Extract<GateChange, { kind: 'open' }>[] = [];
   #servedMs: number | undefined;
   #cancelWait: () => void = () => undefined;
@@ -37,10 +40,14 @@ export class EdgeLink {
     return this.#open;
   }
 
-  /** From here on another edge serves the viewing: it is told what is open. */
+  /** From here on another edge serves the viewing: it is told what is open. What was granted at the one before was for there. */
   moveTo(edge: string): void {
-    if (this.#edge !== undefined) this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
+    if (this.#edge !== undefined) {
+      this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
+      this.#open = this.#open.map((gate) => ({ ...gate, catchUp: false }));
+    }
     this.#edge = edge;
+    this.#edges.add(edge);
     for (const gate of this.#open) this.#ports.gate(edge, gate);
   }
 
@@ -58,10 +65,14 @@ export class EdgeLink {
     else this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
   }
 
-  /** A report of served time. After a change of edge both may have served for an instant: what counts already is left out. */
-  served(fromMs: number, toMs: number): { readonly fromMs: number; readonly toMs: number } {
+  /**
+   * What counts of an edge's report of served time: nothing where it was never sent there, and nothing that counts already, for
+   * after a change of edge both may have served for an instant.
+   */
+  served(edge: string, { fromMs, toMs }: SpanMs): SpanMs | undefined {
     const span = { fromMs: Math.max(fromMs, this.#servedMs ?? fromMs), toMs };
-    this.#servedMs = Math.max(toMs, this.#servedMs ?? toMs);
+    if (!this.#edges.has(edge) || span.toMs <= span.fromMs) return undefined;
+    this.#servedMs = toMs;
     return span;
   }
 

@@ -10,18 +10,25 @@ export class MediaTickets {
   readonly #gates: Bus['gates'];
   readonly #lifetimeMs: number;
   readonly #edges: EdgeDirectory;
+  readonly #sessions: () => Iterable<ViewingSession>;
   /** Viewings for which there was no edge when they were to have a ticket. */
   readonly #ticketless = new Set<ViewingSession>();
 
-  constructor(gates: Bus['gates'], clock: Clock, lifetimeMs: number) {
+  /** @param sessions the viewings under way */
+  constructor(gates: Bus['gates'], clock: Clock, lifetimeMs: number, sessions: () => Iterable<ViewingSession>) {
     this.#gates = gates;
     this.#lifetimeMs = lifetimeMs;
     this.#edges = new EdgeDirectory(clock);
+    this.#sessions = sessions;
   }
 
-  /** Where edges are. Those that wait for one get their ticket. */
+  /** Where edges are. Viewings that wait for one get their ticket, and those of one that is gone another. */
   heard(announcement: EdgeAnnouncement): void {
     this.#edges.heard(announcement);
+    const gone = new Set(this.#edges.takeGone());
+    if (gone.size > 0) {
+      for (const session of [...this.#sessions()]) if (isAt(session, gone)) session.tell(this.issue(session));
+    }
     if (announcement.leaving) return;
     for (const session of [...this.#ticketless]) session.tell(this.issue(session));
   }
@@ -40,7 +47,7 @@ export class MediaTickets {
       return { type: 'error', code: 'unavailable', message, fatal: false };
     }
     this.#ticketless.delete(session);
-    if (edge.edge !== session.link.edge) session.link.moveTo(edge.edge);
+    if (edge.edge !== session.link.edge) session.moveTo(edge.edge);
     const { program } = session.terms;
     const ticket = newTicket();
     const expiresInMs = this.#lifetimeMs;
@@ -50,3 +57,6 @@ export class MediaTickets {
     return { type: 'ticket', ticket, url: `${edge.url}${path}`, expiresInMs };
   }
 }
+
+const isAt = ({ link, isOver }: ViewingSession, edges: ReadonlySet<string>): boolean =>
+  !isOver && link.edge !== undefined && edges.has(link.edge);

@@ -162,10 +162,10 @@ export class ViewingSession {
     this.#receipts.delete(statement.epoch);
   }
 
-  /** Served time that an edge reports. */
+  /** Served time that counts. */
   served(fromMs: number, toMs: number): void {
     const beforeMs = this.#meter.billableMs;
-    this.#meter.serve(this.link.served(fromMs, toMs));
+    this.#meter.serve({ fromMs, toMs });
     const { program, viewer } = this.terms;
     this.#ports.catchUps.paid(program, viewer, this.#meter.billableMs - beforeMs);
   }
@@ -309,6 +309,13 @@ export class ViewingSession {
   /** The ledger keeps trying while the disk refuses; it rejects only when it is closed or overfull. */
   async #record(entry: Entry): Promise<Entered | undefined> {
     return this.#ports.record(entry).catch(() => undefined);
+  }
+
+  /** Another edge serves it from here on. */
+  moveTo(edge: string): void {
+    const { program, viewer } = this.terms;
+    if (this.link.edge !== undefined) this.#ports.catchUps.interrupted(program, viewer);
+    this.link.moveTo(edge);
   }
 
   /** Another media socket is to come: it may have the catch-up of the current epoch, if this viewer has not had it. */

@@ -29,11 +29,15 @@ export async function openSink(out: string): Promise<Sink> {
 function sink(target: Writable, name: string, isStdout: boolean): Sink {
   // Between two writes nobody else listens; whoever writes or closes next is told.
   target.on('error', () => undefined);
-  let headerBytesToSkip = 0;
+  let preamble: Uint8Array | undefined;
+  // What a viewing begins with: the FLV header, metadata and decoder configurations.
   const joined = async function* (bytes: AsyncIterable<Uint8Array>) {
+    let isFirst = true;
     for await (const piece of bytes) {
-      yield piece.subarray(headerBytesToSkip);
-      headerBytesToSkip = 0;
+      if (!isFirst || preamble === undefined) yield piece;
+      else if (Buffer.compare(piece, preamble) !== 0) yield piece.subarray(FLV_HEADER_BYTES);
+      if (isFirst) preamble = piece;
+      isFirst = false;
     }
   };
   return {
@@ -42,7 +46,6 @@ function sink(target: Writable, name: string, isStdout: boolean): Sink {
       const bytes = client.bytes();
       try {
         await pipeline(joined(bytes), target, { end: false });
-        if (client.statistics.mediaBytes > 0) headerBytesToSkip = FLV_HEADER_BYTES;
         if (bytes.leftOutBytes > 0) note(`${name} was too slow: ${bytes.leftOutBytes} bytes of the broadcast were left out`);
         return undefined;
       } catch (error) {

@@ -17,6 +17,9 @@ export interface EdgeOptions {
 
 /** How often it says where it is and how full; silent for three times as long, it is taken for dead. */
 export const ANNOUNCE_MS = 1_000;
+/** How long viewings may take to go elsewhere when it stops, and how often it looks whether they have. */
+const LEAVE_WITHIN_MS = 1_500;
+const LEAVE_CHECK_MS = 20;
 /** A program that nobody has watched here for so long is no longer followed. */
 const UNWATCHED_MS = 10_000;
 
@@ -75,11 +78,18 @@ export class Edge {
     return { sentBytes, droppedChunks };
   }
 
-  close(): void {
+  /** Says that it is leaving, and gives the authority a moment to send its viewers to other edges. */
+  async close(): Promise<void> {
     this.#cancelAnnouncement?.();
     if (this.#url !== undefined) this.#say(this.#url, true);
+    const untilMs = this.#options.clock.nowMs() + LEAVE_WITHIN_MS;
+    while (this.viewings > 0 && this.#options.clock.nowMs() < untilMs) await this.#moment();
     for (const program of [...this.#fanOuts.keys()]) this.#leave(program);
     this.#unsubscribe();
+  }
+
+  #moment(): Promise<void> {
+    return new Promise((resolve) => this.#options.timers.after(LEAVE_CHECK_MS, resolve));
   }
 
   #gate(change: GateChange): void {

@@ -108,10 +108,11 @@ export class FanOut {
     };
   }
 
-  /** Sends what is there, and nothing after that. */
+  /** Sends what is there, and nothing after that; reports what was served. */
   close(): void {
     this.#feed.close();
     this.#flush();
+    this.#report();
     this.#cancelReport?.();
     for (const delivery of this.#viewings.values()) this.#drop(delivery, 'the edge is closing');
   }

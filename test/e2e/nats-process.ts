@@ -33,6 +33,13 @@ export class NatsProcess {
     await until(() => this.#answers(), 'NATS listens');
   }
 
+  /** As an operator does: takes a credential out of the configuration, and has the server read it. */
+  async revoke(credential: string): Promise<void> {
+    const revoked = await tollcast('credentials', 'nats', '--out', this.#folder, '--revoke', credential);
+    if (revoked.code !== 0) throw new Error(`not revoked: ${revoked.stderr}`);
+    this.#child?.kill('SIGHUP');
+  }
+
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

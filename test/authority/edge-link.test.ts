@@ -1,0 +1,72 @@
+import { beforeEach, expect, test } from '@jest/globals';
+import { EdgeLink } from '../../src/authority/edge-link.ts';
+import type { GateChange } from '../../src/bus/bus.ts';
+import { FakeTime } from '../media/fake-time.ts';
+
+let time: FakeTime;
+let told: { edge: string; change: GateChange }[];
+let closed: (number | undefined)[];
+let link: EdgeLink;
+
+beforeEach(() => {
+  time = new FakeTime();
+  told = [];
+  closed = [];
+  link = new EdgeLink(
+    { program: 'news', viewing: 'v1' },
+    {
+      timers: time,
+      gate: (edge, change) => told.push({ edge, change }),
+      tooSlow: () => undefined,
+      closed: (lastChunkMs) => closed.push(lastChunkMs),
+    },
+  );
+});
+
+const gates = () =>
+  told.map(({ edge, change }) => [edge, change.kind, ...(change.kind === 'open' ? [change.epoch, change.catchUp] : [])]);
+
+test('an edge that comes late is told what is open, with what was granted', () => {
+  link.open(1, true);
+  link.moveTo('a');
+  expect(gates()).toEqual([['a', 'open', 1, true]]);
+});
+
+test('another edge is told what is open, but not what was granted at the one before', () => {
+  link.moveTo('a');
+  link.open(1, true);
+  told = [];
+  link.moveTo('b');
+  expect(gates()).toEqual([
+    ['a', 'close'],
+    ['b', 'open', 1, false],
+  ]);
+});
+
+test('served time counts once, and from the edges only that the viewing was sent to', () => {
+  link.moveTo('a');
+  expect(link.served('thief', { fromMs: 0, toMs: 60_000 })).toBeUndefined();
+  expect(link.served('a', { fromMs: 1_000, toMs: 2_000 })).toEqual({ fromMs: 1_000, toMs: 2_000 });
+  link.moveTo('b');
+  expect(link.served('b', { fromMs: 3_000, toMs: 4_000 })).toEqual({ fromMs: 3_000, toMs: 4_000 });
+  // What the edge before says late is left out where it would count twice.
+  expect(link.served('a', { fromMs: 2_000, toMs: 3_500 })).toBeUndefined();
+  expect(link.served('a', { fromMs: 3_500, toMs: 4_200 })).toEqual({ fromMs: 4_000, toMs: 4_200 });
+});
+
+test('a viewing closes with what its edge says, or without it where the edge says nothing', () => {
+  link.moveTo('a');
+  link.close();
+  link.delivered({ edge: 'thief', kind: 'closed', viewing: 'v1', lastChunkMs: 9 });
+  expect(closed).toEqual([]);
+  link.delivered({ edge: 'a', kind: 'closed', viewing: 'v1', lastChunkMs: 7 });
+  expect(closed).toEqual([7]);
+});
+
+test('an edge that does not answer is not waited for longer than a second', () => {
+  link.moveTo('a');
+  link.served('a', { fromMs: 1_000, toMs: 2_000 });
+  link.close();
+  time.advance(1_000);
+  expect(closed).toEqual([2_000]);
+});
