@@ -37,7 +37,8 @@ export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): 
 async function relayBus(host: Host, { nats }: RelayConfig): Promise<Bus> {
   const local = localBus();
   if (nats === undefined) return local;
-  const authority = await busRole(host, nats, { kind: 'authority' });
-  const encryptor = await busRole(host, nats, { kind: 'encryptor' });
+  // Its own edge goes on serving without NATS.
+  const authority = await busRole(host, nats, { kind: 'authority' }, { isVital: false });
+  const encryptor = await busRole(host, nats, { kind: 'encryptor' }, { isVital: false });
   return joinedBus({ local, localEdge: LOCAL_EDGE, remote: { authority, encryptor } });
 }

@@ -57,10 +57,15 @@ export class EdgeLink {
     if (this.#edge !== undefined) this.#ports.gate(this.#edge, gate);
   }
 
+  /** Nothing is open any more until the next gate. */
+  shut(): void {
+    this.#open = [];
+  }
+
   /** An edge that does not answer in time is gone, and sent no later chunk than it reported. */
   close(): void {
     this.#open = [];
-    this.#cancelWait = this.#ports.timers.after(CLOSE_WAIT_MS, () => this.#closed(this.#servedMs));
+    this.#cancelWait = this.#ports.timers.after(CLOSE_WAIT_MS, () => this.#closed(undefined));
     if (this.#edge === undefined) this.#closed(undefined);
     else this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
   }
@@ -82,8 +87,10 @@ export class EdgeLink {
     else this.#closed(delivery.lastChunkMs);
   }
 
+  /** An edge that the viewing came to last may have sent nothing: what another one served before counts as well. */
   #closed(lastChunkMs: number | undefined): void {
     this.#cancelWait();
-    this.#ports.closed(lastChunkMs);
+    const times = [lastChunkMs, this.#servedMs].filter((ms) => ms !== undefined);
+    this.#ports.closed(times.length === 0 ? undefined : Math.max(...times));
   }
 }

@@ -122,6 +122,16 @@ export class LiveBroadcast {
     }
   }
 
+  /**
+   * Whoever encrypts may do so no more: what it sends from here on reaches nobody. Edges let go of the program, and viewers come back to
+   * them for another encryptor's first epoch.
+   */
+  shut(): void {
+    this.away();
+    for (const edge of this.#edges()) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
+    for (const { link } of this.sessions.values()) link.shut();
+  }
+
   back(): void {
     this.#resumed();
     this.#schedule.dispatch({ type: 'back' });
@@ -177,11 +187,16 @@ export class LiveBroadcast {
     this.#spread.stop();
     this.#schedule.dispatch({ type: 'ended' });
     this.#epochs.end(atMs);
-    const edges = new Set([...this.sessions.values()].flatMap(({ link }) => link.edge ?? []));
+    const edges = this.#edges();
     for (const session of [...this.sessions.values()]) session.dispatch({ type: 'end', reason });
     this.#record({ kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason });
     for (const edge of edges) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
     this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
+  }
+
+  /** Where it is watched. */
+  #edges(): ReadonlySet<string> {
+    return new Set([...this.sessions.values()].flatMap(({ link }) => link.edge ?? []));
   }
 
   #carryOut(command: ScheduleCommand): void {

@@ -161,11 +161,15 @@ export class RemoteEncryptor implements Encryptor {
     this.#absence.begin({ afterMs: sendsForMs, run: silent }, this.#over(live, Math.max(sendsForMs, graceMs)));
   }
 
-  /** It may encrypt no more, but the broadcast waits for another. */
-  vacate(): void {
+  /** Its credential was revoked: nothing of it reaches a viewer any more. The broadcast waits for another. */
+  revoke(): void {
+    this.#vacate((live) => live.shut());
+  }
+
+  #vacate(pause: (live: LiveBroadcast) => void): void {
     if (this.#gone || this.#live === undefined || this.#live.isOver) return;
     this.end('fenced');
-    this.#live.away();
+    pause(this.#live);
     this.#absence.begin(this.#over(this.#live, this.#ports.graceMs));
   }
 
@@ -215,7 +219,7 @@ export class RemoteEncryptor implements Encryptor {
       case 'ended':
         if (report.reason === 'shutdown') {
           this.#log.info('an encryptor is being stopped: the broadcast waits for another');
-          this.vacate();
+          this.#vacate((paused) => paused.away());
         } else {
           this.#leave();
           this.#ports.endBroadcast(this.program);

@@ -165,7 +165,7 @@ export class RemoteEncryptors {
   }
 
   #revoke(encryptor: string): void {
-    for (const holder of this.#holders.values()) if (holder.encryptor === encryptor) holder.vacate();
+    for (const holder of this.#holders.values()) if (holder.encryptor === encryptor) holder.revoke();
     for (const channel of this.#channels) if (channel.encryptor === encryptor) channel.refuse(REVOKED);
     this.#ports.log.warn({ encryptor }, 'the credential of an encryptor was revoked: it is cut off');
   }

@@ -7,7 +7,6 @@ import type { GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import { encryptContentKey, encryptSessionKey, SESSION_KEY_BYTES } from '../keys/key-update.ts';
 import { verifyReceipt } from '../keys/receipt.ts';
 import type { Entered, Entry } from '../ledger/entry.ts';
 import type { ErrorCode, ServerMessage, Usage } from '../protocol/messages.ts';
@@ -18,6 +17,7 @@ import type { EpochTimes } from '../viewing/epoch-times.ts';
 import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
 import type { CatchUps } from './catch-ups.ts';
 import { EdgeLink } from './edge-link.ts';
+import { KeyUpdates } from './key-updates.ts';
 import { type Channel, Outbox } from './outbox.ts';
 
 /** Who watches what, at which price, with which device. */
@@ -66,7 +66,7 @@ export class ViewingSession {
   readonly #outbox: Outbox;
   readonly link: EdgeLink;
   #state: Viewing = newViewing;
-  #sessionKey: Uint8Array | undefined;
+  readonly #keys: KeyUpdates;
   #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
   #cancelDeadline: (() => void) | undefined;
   /** The newest epoch whose key this viewing was given. */
@@ -77,6 +77,7 @@ export class ViewingSession {
     this.place = place;
     this.#ports = ports;
     this.#meter = new LiveMeter(ports.epochs);
+    this.#keys = new KeyUpdates(terms.viewing, ports);
     this.#outbox = new Outbox((error) =>
       ports.log.error({ err: error, viewing: terms.viewing }, 'a message to a viewer could not be made; its socket is closed'),
     );
@@ -120,8 +121,7 @@ export class ViewingSession {
   /** Takes a control socket, in place of the one before, and agrees on a new session key. */
   attach(channel: Channel, agree: CryptoKey, resumed: boolean): void {
     this.#outbox.attach(channel);
-    const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
-    this.#sessionKey = sessionKey;
+    const sessionKey = this.#keys.newSession(agree);
     const { viewing, program, title, broadcast, tariff } = this.terms;
     this.#outbox.later(async () => ({
       type: 'viewing',
@@ -130,7 +130,7 @@ export class ViewingSession {
       title,
       broadcast,
       tariff,
-      sessionKey: await encryptSessionKey(sessionKey, viewing, agree),
+      sessionKey: await sessionKey(),
       resumed,
     }));
     if (!resumed) return;
@@ -241,25 +241,14 @@ export class ViewingSession {
   }
 
   #sendKey(epoch: number): void {
-    const contentKey = this.#ports.ring.contentKey(epoch);
-    if (contentKey === undefined) return;
-    const sessionKey = this.#sessionKey;
-    if (!this.#outbox.isConnected || sessionKey === undefined) return;
+    const sentMs = this.#state.keys.find((key) => key.epoch === epoch)?.sentMs ?? this.#ports.clock.nowMs();
+    const update = this.#outbox.isConnected ? this.#keys.update(epoch, sentMs) : undefined;
+    if (update === undefined) return;
     void this.#record({ kind: 'key-sent', viewing: this.id, epoch });
     // One that is sent again after a resume is no further key.
     if (epoch > this.#newestGiven) this.#ports.keySent(this);
     this.#newestGiven = Math.max(epoch, this.#newestGiven);
-    const nowMs = this.#ports.clock.nowMs();
-    const startsInMs = Math.max(0, this.#ports.startsMs(epoch) - nowMs);
-    this.#outbox.later(
-      async () => {
-        const jwe = await encryptContentKey(contentKey, { viewing: this.id, epoch }, sessionKey);
-        // Over meanwhile: no later key. Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
-        if (this.isOver || this.#ports.ring.contentKey(epoch) === undefined) return undefined;
-        return { type: 'key', epoch, jwe, startsInMs, answerWithinMs: this.#ports.rules.minAnswerMs };
-      },
-      () => !this.isOver,
-    );
+    this.#outbox.later(update, () => !this.isOver);
   }
 
   async #commitReceipt(epoch: number): Promise<void> {
@@ -303,7 +292,7 @@ export class ViewingSession {
     this.#ports.ended(this, reason);
     this.tell({ type: 'ended', reason, usage: this.usage() });
     await this.#outbox.close(reason === 'shutdown' ? 1001 : 1000, reason);
-    this.#sessionKey?.fill(0);
+    this.#keys.forget();
   }
 
   /** The ledger keeps trying while the disk refuses; it rejects only when it is closed or overfull. */

@@ -25,6 +25,8 @@ export class ViewingDelivery {
   position: 'idle' | 'joining' | 'live' = 'idle';
   /** Since when it has been losing chunks because its socket is full. */
   behindSinceMs: number | undefined;
+  /** By how much a long catch-up may fill its socket beyond the limit, until that has drained. */
+  beganBytes = 0;
   #open: readonly { readonly epoch: number; readonly catchUp: boolean }[] = [];
 
   constructor(viewing: string) {

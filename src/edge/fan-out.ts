@@ -199,6 +199,7 @@ export class FanOut {
       return;
     }
     delivery.position = 'live';
+    delivery.beganBytes = Math.max(0, message.length - this.#limits.maxSocketBytes / 2);
     this.#write(delivery, message, nowMs);
   }
 
@@ -211,7 +212,9 @@ export class FanOut {
   }
 
   #give(delivery: ViewingDelivery, message: Buffer, chunks: number, nowMs: number): void {
-    if ((delivery.socket?.bufferedBytes ?? 0) > this.#limits.maxSocketBytes) {
+    const bufferedBytes = delivery.socket?.bufferedBytes ?? 0;
+    if (bufferedBytes <= this.#limits.maxSocketBytes / 2) delivery.beganBytes = 0;
+    if (bufferedBytes > this.#limits.maxSocketBytes + delivery.beganBytes) {
       delivery.position = 'joining';
       this.#lose(delivery, chunks, nowMs);
       return;

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
-import { backOffMs } from '../back-off.ts';
+import { type BackOffLimits, backOffMs } from '../back-off.ts';
 import { AuthorityConnection, type ConnectionOptions, type Told } from './authority-connection.ts';
 
 /** A connection that lasted so long was good: the next one is tried soon. */
 const STEADY_MS = 5_000;
+/** While it is away no further key comes, for anybody who watches: few ask, so they may ask often. */
+const BACK_OFF: BackOffLimits = { firstMs: 250, mostMs: 2_000 };
 
 export interface LinkOptions extends ConnectionOptions {
   readonly log: Logger;
@@ -73,7 +75,7 @@ export class AuthorityLink {
     if (this.#closed) return;
     if (wasOpenMs >= STEADY_MS) this.#attempt = 0;
     this.#say(why);
-    this.#cancelRetry = timers.after(backOffMs(this.#attempt++, random()), () => this.#connect());
+    this.#cancelRetry = timers.after(backOffMs(this.#attempt++, random(), BACK_OFF), () => this.#connect());
   }
 
   /** Once for each reason, not once for each try. */

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { connect as connectNats, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { freePort } from './free-port.ts';
 import { natsServer } from './programs.ts';
 import { type Scratch, tollcast, until } from './relay-process.ts';
@@ -31,6 +33,12 @@ export class NatsProcess {
   async start(): Promise<void> {
     this.#child = spawn(natsServer ?? 'nats-server', ['-c', `${this.#folder}/nats.conf`], { stdio: 'ignore' });
     await until(() => this.#answers(), 'NATS listens');
+  }
+
+  /** A connection with a credential of its own, as whoever stole it has one. */
+  connect(credential: string): Promise<NatsConnection> {
+    const seed = Buffer.from(readFileSync(`${this.#folder}/${credential}.seed`, 'utf8').trim());
+    return connectNats({ servers: `nats://127.0.0.1:${this.port}`, authenticator: nkeyAuthenticator(seed) });
   }
 
   /** As an operator does: takes a credential out of the configuration, and has the server read it. */

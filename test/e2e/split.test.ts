@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { Flag } from '../../src/media/chunk.ts';
+import { encodeHeader } from '../../src/sframe/header.ts';
 import { lightClip, publish, videoPackets } from './clip.ts';
 import { PROGRAM } from './deployment.ts';
 import { foundInMemory, memoryIsReadable, textForms } from './process-memory.ts';
@@ -123,6 +125,32 @@ const AWAY_MS = 30_000;
       const [charge, ...others] = await deployment.charges();
       expect(others).toEqual([]);
       expect(charge?.viewings).toMatchObject([{ endedBy: 'stopped' }]);
+    }),
+    60_000,
+  );
+
+  test(
+    'whoever has the credentials of a facility that was revoked can show viewers nothing more',
+    staged('split', { keys: { periodMs: PERIOD_MS }, clip: lightClip }, async (stage) => {
+      const { deployment } = stage;
+      const viewer = await stage.watch('alice');
+      const thief = await deployment.nats?.connect('encryptor-studio');
+      const revoked = await tollcast('credentials', 'encryptor', 'revoke', 'studio', '--data', deployment.data);
+      expect(revoked).toMatchObject({ code: 0 });
+      await until(() => viewer.last('media')?.state === 'away', 'the viewer is told');
+      await pause(500);
+      const last = viewer.chunks.at(-1);
+      const shown = viewer.chunks.length;
+      if (last === undefined || thief === undefined) throw new Error('nothing to forge from');
+      for (let more = 1; more <= 20; more++) {
+        const sframe = Buffer.concat([encodeHeader(last.epoch, last.counter + more), Buffer.alloc(1_000)]);
+        thief.publish(`tollcast.chunks.${PROGRAM}`, Buffer.concat([Buffer.of(Flag.keyframe), sframe]));
+      }
+      await thief.flush();
+      await pause(1_000);
+      expect(viewer.chunks.length).toBe(shown);
+      await thief.close();
+      expect(viewer.last('ended')).toBeUndefined();
     }),
     60_000,
   );

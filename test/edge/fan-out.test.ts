@@ -104,6 +104,23 @@ describe('the fan-out', () => {
     send(1, 'L', Flag.keyframe);
   }
 
+  test('begins with a catch-up that is longer than a socket may hold, and does not take that for being slow', () => {
+    send(1, 'P', Flag.preamble);
+    send(1, 'K', Flag.keyframe);
+    for (let at = 0; at < 200; at++) send(1, 'a');
+    const socket = attach('v1');
+    open('v1', 1, true);
+    socket.bufferedBytes = socket.messages[0]?.length ?? 0;
+    expect(socket.bufferedBytes).toBeGreaterThan(1_000);
+    send(1, 'b');
+    expect(socket.got.endsWith(' b')).toBe(true);
+    socket.bufferedBytes = 400;
+    send(1, 'c');
+    socket.bufferedBytes = 1_001;
+    send(1, 'd');
+    expect(socket.got.endsWith(' b c')).toBe(true);
+  });
+
   test('lets who has had the free catch-up of an epoch wait for the next keyframe', () => {
     begin(1);
     const socket = attach('v1');

@@ -1,0 +1,54 @@
+import type { CryptoKey } from 'jose';
+import type { Clock } from '../clock.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { encryptContentKey, encryptSessionKey, SESSION_KEY_BYTES } from '../keys/key-update.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+
+export interface KeyUpdatePorts {
+  readonly clock: Clock;
+  readonly ring: KeyRing;
+  readonly rules: { readonly minAnswerMs: number };
+  /** When an epoch that has not begun is planned to. */
+  startsMs(epoch: number): number;
+}
+
+/** Encrypts content keys to one viewing, under a session key that is agreed anew with each of its control sockets. */
+export class KeyUpdates {
+  readonly #viewing: string;
+  readonly #ports: KeyUpdatePorts;
+  #sessionKey: Uint8Array | undefined;
+
+  constructor(viewing: string, ports: KeyUpdatePorts) {
+    this.#viewing = viewing;
+    this.#ports = ports;
+  }
+
+  /** From here on keys are under a new session key. @returns what makes its JWE for the viewer's device */
+  newSession(agree: CryptoKey): () => Promise<string> {
+    const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
+    this.#sessionKey = sessionKey;
+    return () => encryptSessionKey(sessionKey, this.#viewing, agree);
+  }
+
+  /**
+   * What makes the message that carries an epoch's key; undefined where there is no such key, or no session.
+   * @param sentMs when it was sent first: one that is repeated leaves no more time to answer
+   */
+  update(epoch: number, sentMs: number): (() => Promise<ServerMessage | undefined>) | undefined {
+    const { clock, ring, rules, startsMs } = this.#ports;
+    const [contentKey, sessionKey] = [ring.contentKey(epoch), this.#sessionKey];
+    if (contentKey === undefined || sessionKey === undefined) return undefined;
+    const nowMs = clock.nowMs();
+    const startsInMs = Math.max(0, startsMs(epoch) - nowMs);
+    const answerWithinMs = Math.max(0, sentMs + rules.minAnswerMs - nowMs);
+    return async () => {
+      const jwe = await encryptContentKey(contentKey, { viewing: this.#viewing, epoch }, sessionKey);
+      // Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
+      return ring.contentKey(epoch) === undefined ? undefined : { type: 'key', epoch, jwe, startsInMs, answerWithinMs };
+    };
+  }
+
+  forget(): void {
+    this.#sessionKey?.fill(0);
+  }
+}
