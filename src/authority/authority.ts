@@ -8,9 +8,10 @@ import type { Ledger, LedgerReader } from '../ledger/ledger.ts';
 import type { ProgramInfo } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
-import { agreedOnResume, checkWatch, type WatchRequest } from './admission.ts';
+import type { WatchRequest } from './admission.ts';
 import { CatchUps } from './catch-ups.ts';
 import { Deliveries } from './deliveries.ts';
+import { type KeyExchange, webKeyExchange } from './key-exchange.ts';
 import { type LimitRules, Limits } from './limits.ts';
 import { LiveBroadcast } from './live-broadcast.ts';
 import { MediaTickets } from './media-tickets.ts';
@@ -33,6 +34,9 @@ export interface AuthorityPorts {
   readonly ledger: Ledger;
   readonly reader: LedgerReader;
   readonly rules: AuthorityRules;
+  readonly exchange?: KeyExchange;
+  /** In [0, 1): for each viewing's place in the spread of updates. */
+  readonly random?: () => number;
 }
 
 /** Makes keys, delivers key updates, demands receipts (DESIGN.md, section 3): the programs, their broadcasts and their viewings. */
@@ -40,6 +44,7 @@ export class Authority {
   readonly programs: Programs;
   readonly broadcasts = new Map<string, LiveBroadcast>();
   readonly #ports: AuthorityPorts;
+  readonly #exchange: KeyExchange;
   readonly #limits: Limits;
   readonly #catchUps: CatchUps;
   /** The highest epoch of each program that this process reserved. */
@@ -55,6 +60,7 @@ export class Authority {
 
   constructor(ports: AuthorityPorts) {
     this.#ports = ports;
+    this.#exchange = ports.exchange ?? webKeyExchange;
     this.#tickets = new MediaTickets(ports.bus.gates, ports.clock, ports.rules.ticketLifetimeMs, () => this.sessions());
     this.#catchUps = new CatchUps(ports.rules.periodMs);
     this.#limits = new Limits({ ...ports, broadcast: (program) => this.broadcasts.get(program) });
@@ -111,6 +117,8 @@ export class Authority {
       log: this.#ports.log,
       bus: this.#ports.bus,
       rules: this.#ports.rules,
+      exchange: this.#exchange,
+      random: this.#ports.random ?? Math.random,
       record: (entry) => this.#ports.ledger.append(entry),
       encryptor,
       ticket: (session) => this.#tickets.issue(session),
@@ -153,7 +161,7 @@ export class Authority {
   async watch(request: WatchRequest): Promise<ViewingSession> {
     const { token, watch, channel } = request;
     const { program: name, tariff } = watch.statement;
-    await checkWatch(request);
+    await this.#exchange.checkWatch(request);
     const program = this.programs.find(name);
     if (program === undefined) throw new Refusal('program-unknown', `there is no program ${name}`);
     if (!sameTariff(program.tariff, tariff))
@@ -201,7 +209,7 @@ export class Authority {
   async resume(viewing: string, jws: string, challenge: string, channel: Channel): Promise<ViewingSession> {
     const session = this.viewing(viewing);
     if (session === undefined || session.isOver) throw new Refusal('resume-invalid', 'that viewing is over; watch anew');
-    const agreeKey = await agreedOnResume(jws, session.terms.signKey, viewing, challenge);
+    const agreeKey = await this.#exchange.agreedOnResume(jws, session.terms.signKey, viewing, challenge);
     if (session.isOver) throw new Refusal('resume-invalid', 'that viewing is over; watch anew');
     session.attach(channel, agreeKey, true);
     this.broadcasts.get(session.terms.program)?.connected(session);
@@ -210,6 +218,7 @@ export class Authority {
 
   /** Makes another media ticket, which voids the one before and its socket. */
   newTicket(session: ViewingSession): void {
+    if (session.isOver) return;
     const ticket = this.#tickets.issue(session);
     session.rejoin();
     session.tell(ticket);

@@ -1,10 +1,12 @@
 import type { CryptoKey } from 'jose';
 import type { Clock } from '../clock.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import { encryptContentKey, encryptSessionKey, SESSION_KEY_BYTES } from '../keys/key-update.ts';
+import { SESSION_KEY_BYTES } from '../keys/key-update.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
+import type { KeyExchange } from './key-exchange.ts';
 
 export interface KeyUpdatePorts {
+  readonly exchange: KeyExchange;
   readonly clock: Clock;
   readonly ring: KeyRing;
   readonly rules: { readonly minAnswerMs: number };
@@ -27,7 +29,7 @@ export class KeyUpdates {
   newSession(agree: CryptoKey): () => Promise<string> {
     const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
     this.#sessionKey = sessionKey;
-    return () => encryptSessionKey(sessionKey, this.#viewing, agree);
+    return () => this.#ports.exchange.encryptSessionKey(sessionKey, this.#viewing, agree);
   }
 
   /**
@@ -35,14 +37,14 @@ export class KeyUpdates {
    * @param sentMs when it was sent first: one that is repeated leaves no more time to answer
    */
   update(epoch: number, sentMs: number): (() => Promise<ServerMessage | undefined>) | undefined {
-    const { clock, ring, rules, startsMs } = this.#ports;
+    const { clock, exchange, ring, rules, startsMs } = this.#ports;
     const [contentKey, sessionKey] = [ring.contentKey(epoch), this.#sessionKey];
     if (contentKey === undefined || sessionKey === undefined) return undefined;
     const nowMs = clock.nowMs();
     const startsInMs = Math.max(0, startsMs(epoch) - nowMs);
     const answerWithinMs = Math.max(0, sentMs + rules.minAnswerMs - nowMs);
     return async () => {
-      const jwe = await encryptContentKey(contentKey, { viewing: this.#viewing, epoch }, sessionKey);
+      const jwe = await exchange.encryptContentKey(contentKey, { viewing: this.#viewing, epoch }, sessionKey);
       // Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
       return ring.contentKey(epoch) === undefined ? undefined : { type: 'key', epoch, jwe, startsInMs, answerWithinMs };
     };

@@ -12,6 +12,7 @@ import type { EndReason } from '../viewing/end-reason.ts';
 import { EpochTimes } from '../viewing/epoch-times.ts';
 import { UpdateSpread } from '../viewing/update-spread.ts';
 import type { CatchUps } from './catch-ups.ts';
+import type { KeyExchange } from './key-exchange.ts';
 import { type ViewingPorts, ViewingSession, type ViewingTerms } from './viewing-session.ts';
 
 const RESERVE_AGAIN_MS = 1_000;
@@ -27,6 +28,9 @@ export interface BroadcastPorts {
   readonly log: Logger;
   readonly bus: Bus;
   readonly rules: ViewingRules;
+  readonly exchange: KeyExchange;
+  /** In [0, 1). */
+  readonly random: () => number;
   record(entry: Entry): Promise<Entered>;
   readonly encryptor: Encryptor;
   ticket(session: ViewingSession): ServerMessage;
@@ -44,7 +48,7 @@ export class LiveBroadcast {
   readonly sessions = new Map<string, ViewingSession>();
   readonly #ports: BroadcastPorts;
   readonly #schedule: ScheduleRunner;
-  readonly #ring = new KeyRing();
+  readonly #ring: KeyRing;
   readonly #epochs = new EpochTimes();
   readonly #spread: UpdateSpread<ViewingSession>;
   #encryptor: Encryptor;
@@ -56,6 +60,7 @@ export class LiveBroadcast {
     this.id = id;
     this.#ports = ports;
     this.#encryptor = ports.encryptor;
+    this.#ring = new KeyRing(ports.exchange.proofKey);
     this.#spread = new UpdateSpread(ports.clock, ports.timers);
     this.#schedule = new ScheduleRunner(lastEpoch, ports.rules, ports.clock, ports.timers, (command) => this.#carryOut(command));
   }
@@ -160,7 +165,7 @@ export class LiveBroadcast {
   }
 
   admit(terms: ViewingTerms): ViewingSession {
-    const session = new ViewingSession(terms, Math.random(), this.#viewingPorts());
+    const session = new ViewingSession(terms, this.#ports.random(), this.#viewingPorts());
     this.sessions.set(terms.viewing, session);
     return session;
   }
@@ -241,12 +246,14 @@ export class LiveBroadcast {
   }
 
   #viewingPorts(): ViewingPorts {
-    const { clock, timers, log, bus, rules, record, ticket, keySent, keyConfirmed, creditCovers, catchUps } = this.#ports;
+    const { clock, timers, log, bus, rules, exchange, record, ticket, keySent, keyConfirmed, creditCovers, catchUps } =
+      this.#ports;
     return {
       clock,
       timers,
       log,
       rules,
+      exchange,
       ring: this.#ring,
       epochs: this.#epochs,
       record,

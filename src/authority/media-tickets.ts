@@ -30,7 +30,7 @@ export class MediaTickets {
       for (const session of [...this.#sessions()]) if (isAt(session, gone)) session.tell(this.issue(session));
     }
     if (announcement.leaving) return;
-    for (const session of [...this.#ticketless]) session.tell(this.issue(session));
+    for (const session of [...this.#ticketless]) if (!session.isOver) session.tell(this.issue(session));
   }
 
   /** A viewing has ended. */

@@ -7,7 +7,6 @@ import type { GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { unreachable } from '../errors.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import { verifyReceipt } from '../keys/receipt.ts';
 import type { Entered, Entry } from '../ledger/entry.ts';
 import type { ErrorCode, ServerMessage, Usage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -17,6 +16,7 @@ import type { EpochTimes } from '../viewing/epoch-times.ts';
 import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
 import type { CatchUps } from './catch-ups.ts';
 import { EdgeLink } from './edge-link.ts';
+import type { KeyExchange } from './key-exchange.ts';
 import { KeyUpdates } from './key-updates.ts';
 import { type Channel, Outbox } from './outbox.ts';
 
@@ -37,6 +37,7 @@ export interface ViewingPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
+  readonly exchange: KeyExchange;
   readonly ring: KeyRing;
   readonly epochs: EpochTimes;
   readonly rules: { readonly periodMs: number; readonly minAnswerMs: number; readonly graceMs: number };
@@ -153,9 +154,11 @@ export class ViewingSession {
   async receive(jws: string): Promise<void> {
     const awaited = (epoch: number) =>
       this.#state.keys.some((key) => key.epoch === epoch) ? this.#ports.ring.proofKey(epoch) : undefined;
-    const statement = await verifyReceipt(jws, this.id, this.terms.signKey, awaited).catch((error: Error) => {
-      throw new Refusal('receipt-invalid', `receipt refused: ${error.message}`);
-    });
+    const statement = await this.#ports.exchange
+      .verifyReceipt(jws, this.id, this.terms.signKey, awaited)
+      .catch((error: Error) => {
+        throw new Refusal('receipt-invalid', `receipt refused: ${error.message}`);
+      });
     if (this.#receipts.has(statement.epoch)) return;
     this.#receipts.set(statement.epoch, { chunks: statement.chunks, jws });
     this.dispatch({ type: 'receipt', epoch: statement.epoch });
@@ -284,6 +287,7 @@ export class ViewingSession {
   }
 
   async #end(reason: EndReason, atMs: number): Promise<void> {
+    this.#meter.end(atMs);
     const recorded = this.#record({ kind: 'viewing-ended', viewing: this.id, reason, atMs });
     const waited = Promise.withResolvers<void>();
     const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve());

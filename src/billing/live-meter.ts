@@ -6,39 +6,68 @@ export interface EpochSpan {
   endedMs(epoch: number): number | undefined;
 }
 
-/** Served time is reported at most this many epochs late. */
-const EPOCHS_KEPT = 4;
+/** Confirmed epochs that a report may still be about. */
+const EPOCHS_KEPT = 16;
+/** Reports that something may still be learned about: a receipt or an epoch's beginning that comes later, the viewing's end. */
+const REPORTS_KEPT = 16;
 
 /**
- * One viewing's billable time while it lasts: each report of served time counts where it falls into confirmed time. Adds up to
- * what metering.ts makes of the ledger, without keeping what the ledger keeps.
+ * One viewing's billable time while it lasts: each report of served time counts where it falls into confirmed time, in whatever order
+ * one hears of both. Adds up to what metering.ts makes of the ledger, without keeping what the ledger keeps.
  */
 export class LiveMeter {
   readonly #epochs: EpochSpan;
-  #confirmed: { readonly epoch: number; readonly fromMs: number }[] = [];
-  #billableMs = 0;
+  #confirmed: readonly { readonly epoch: number; readonly fromMs: number }[] = [];
+  #reports: readonly SpanMs[] = [];
+  /** Of reports that are not kept any more. */
+  #settledMs = 0;
+  #endMs = Number.POSITIVE_INFINITY;
 
   constructor(epochs: EpochSpan) {
     this.#epochs = epochs;
   }
 
   get billableMs(): number {
-    return this.#billableMs;
+    return this.#reports.reduce((sum, report) => sum + this.#paidFor(report), this.#settledMs);
   }
 
   /** An epoch's receipt became durable. */
   confirm(epoch: number, atMs: number): void {
-    this.#confirmed = [...this.#confirmed, { epoch, fromMs: atMs }].slice(-EPOCHS_KEPT);
+    const confirmed = [...this.#confirmed, { epoch, fromMs: atMs }];
+    for (const dropped of confirmed.slice(0, -EPOCHS_KEPT)) {
+      const endedMs = this.#epochs.endedMs(dropped.epoch) ?? Number.POSITIVE_INFINITY;
+      this.#settle((report) => report.fromMs < endedMs);
+    }
+    this.#confirmed = confirmed.slice(-EPOCHS_KEPT);
   }
 
   /** Time in which chunks were being sent; reports of a viewing do not overlap. */
-  serve(span: SpanMs): void {
-    for (const { epoch, fromMs } of this.#confirmed) {
-      const beganMs = this.#epochs.beganMs(epoch);
+  serve(report: SpanMs): void {
+    this.#reports = [...this.#reports, report];
+    const oldest = this.#reports.at(-REPORTS_KEPT);
+    if (oldest !== undefined && oldest !== this.#reports[0]) this.#settle(({ fromMs }) => fromMs < oldest.fromMs);
+  }
+
+  /** The viewing has ended: what an edge sent before it had heard of that is free. */
+  end(atMs: number): void {
+    this.#endMs = atMs;
+  }
+
+  /** Nothing more is learned about these. */
+  #settle(isOld: (report: SpanMs) => boolean): void {
+    for (const report of this.#reports.filter(isOld)) this.#settledMs += this.#paidFor(report);
+    this.#reports = this.#reports.filter((report) => !isOld(report));
+  }
+
+  #paidFor({ fromMs, toMs }: SpanMs): number {
+    let paidMs = 0;
+    for (const confirmed of this.#confirmed) {
+      const beganMs = this.#epochs.beganMs(confirmed.epoch);
       if (beganMs === undefined) continue;
-      const from = Math.max(span.fromMs, fromMs, beganMs);
-      const to = Math.min(span.toMs, this.#epochs.endedMs(epoch) ?? span.toMs);
-      this.#billableMs += Math.max(0, to - from);
+      const from = Math.max(fromMs, confirmed.fromMs, beganMs);
+      const to = Math.min(toMs, this.#epochs.endedMs(confirmed.epoch) ?? toMs, this.#endMs);
+      paidMs += Math.max(0, to - from);
     }
+    return paidMs;
   }
 }

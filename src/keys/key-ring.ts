@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { CONTENT_KEY_BYTES } from './content-key.ts';
-import { proofKey } from './possession.ts';
 
 interface RingKey {
   readonly contentKey: Uint8Array;
@@ -11,11 +10,17 @@ interface RingKey {
 /** The content keys of one broadcast that are in use, in memory only; forgotten keys are overwritten. */
 export class KeyRing {
   readonly #keys = new Map<number, RingKey>();
+  readonly #proofKey: (contentKey: Uint8Array) => Promise<CryptoKey>;
+
+  /** @param proofKey see possession.ts */
+  constructor(proofKey: (contentKey: Uint8Array) => Promise<CryptoKey>) {
+    this.#proofKey = proofKey;
+  }
 
   create(epoch: number): Uint8Array {
     if (this.#keys.has(epoch)) throw new Error(`epoch ${epoch} has a key already`);
     const contentKey = new Uint8Array(randomBytes(CONTENT_KEY_BYTES));
-    this.#keys.set(epoch, { contentKey, proofKey: proofKey(contentKey) });
+    this.#keys.set(epoch, { contentKey, proofKey: this.#proofKey(contentKey) });
     return contentKey;
   }
 

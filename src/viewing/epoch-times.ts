@@ -1,5 +1,5 @@
-/** Receipts, updates and served time are never about an epoch longer ago than this. */
-const EPOCHS_KEPT = 8;
+/** Receipts, updates and served time are never about an epoch longer ago than this; more than a live meter keeps. */
+const EPOCHS_KEPT = 64;
 
 /** When the epochs of one broadcast began and ended. */
 export class EpochTimes {

@@ -1,0 +1,132 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type Database from 'better-sqlite3';
+import { wallMsOf } from '../../src/clock.ts';
+import { TollcastError } from '../../src/errors.ts';
+import { type ChainWriter, chainWriter, type Pending } from '../../src/ledger/chain-writer.ts';
+import { openToWrite } from '../../src/ledger/database.ts';
+import type { Entered, Entry } from '../../src/ledger/entry.ts';
+import { bodyOf } from '../../src/ledger/entry-json.ts';
+import type { Ledger, LedgerState } from '../../src/ledger/ledger.ts';
+import type { Random } from './random.ts';
+import type { SimProcess, SimTime } from './time.ts';
+
+const MEMORY = '/dev/shm';
+const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'tollcast-sim-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const template = join(folder, 'template.db');
+openToWrite(template).close();
+let files = 0;
+
+/** A ledger on the real SQLite, by the real chain and projections: it outlives every process. */
+export class SimDisk {
+  readonly file = join(folder, `${files++}.db`);
+  readonly #db: Database.Database;
+  readonly #append: ChainWriter;
+  /** Refuses every write until then. */
+  refusesUntilMs = 0;
+
+  constructor() {
+    copyFileSync(template, this.file);
+    this.#db = openToWrite(this.file);
+    // What a process has committed survives that process; only of a machine is FULL asked more.
+    this.#db.pragma('synchronous = OFF');
+    this.#append = chainWriter(this.#db);
+  }
+
+  commit(pending: readonly Pending[]): { readonly seq: number; readonly hash: string }[] {
+    return this.#append(() => pending).map(({ seq, hash }) => ({ seq, hash: hash.toString('hex') }));
+  }
+
+  remove(): void {
+    this.#db.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(this.file + suffix, { force: true });
+  }
+}
+
+interface Waiting {
+  /** As it was handed in. */
+  readonly entry: Entry;
+  readonly pending: Pending;
+  readonly resolve: (entered: Entered) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface LedgerHooks {
+  /** Of an entry that was handed in, the one that is written. */
+  written(entry: Entry): Entry;
+  /** Whether an entry is acknowledged before it is durable: a fault. */
+  isEager(entry: Entry): boolean;
+  durable(entry: Entry, monoMs: number): void;
+}
+
+/** The ledger of one process on that disk: group commit, on a clock that a simulator runs. What waits dies with the process. */
+export class SimLedger implements Ledger {
+  readonly #disk: SimDisk;
+  readonly #process: SimProcess;
+  readonly #time: SimTime;
+  readonly #random: Random;
+  readonly #hooks: LedgerHooks;
+  #queue: Waiting[] = [];
+  #isFlushing = false;
+  #fault: LedgerState['fault'];
+  #closed = false;
+
+  constructor(disk: SimDisk, process: SimProcess, time: SimTime, random: Random, hooks: LedgerHooks) {
+    this.#disk = disk;
+    this.#process = process;
+    this.#time = time;
+    this.#random = random;
+    this.#hooks = hooks;
+  }
+
+  get state(): LedgerState {
+    return { waiting: this.#queue.length, ...(this.#fault === undefined ? {} : { fault: this.#fault }) };
+  }
+
+  append(entry: Entry): Promise<Entered> {
+    if (this.#closed) return Promise.reject(new TollcastError('ledger-closed', 'the ledger is closed'));
+    const { boot } = this.#process;
+    const monoMs = this.#process.nowMs();
+    const written = this.#hooks.written(entry);
+    const pending = { boot, monoMs, wallMs: wallMsOf(this.#process, monoMs), entry: written, body: bodyOf(written) };
+    const { promise, resolve, reject } = Promise.withResolvers<Entered>();
+    this.#queue.push({ entry, pending, resolve, reject });
+    if (this.#hooks.isEager(entry)) resolve({ ...pending, seq: 0, hash: '' });
+    if (!this.#isFlushing)
+      this.#flushSoon(this.#random.chance(0.02) ? this.#random.between(100, 800) : this.#random.between(2, 20));
+    return promise;
+  }
+
+  onForeign(): () => void {
+    return () => undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#flush();
+    this.#closed = true;
+  }
+
+  #flushSoon(delayMs: number): void {
+    this.#isFlushing = true;
+    this.#process.after(delayMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isFlushing = false;
+    if (this.#time.nowMs < this.#disk.refusesUntilMs) {
+      this.#fault ??= { code: 'SQLITE_FULL', message: 'the disk is full', sinceMs: this.#process.nowMs() };
+      this.#flushSoon(250);
+      return;
+    }
+    this.#fault = undefined;
+    const batch = this.#queue;
+    this.#queue = [];
+    const places = this.#disk.commit(batch.map(({ pending }) => pending));
+    for (const [at, { entry, pending, resolve }] of batch.entries()) {
+      this.#hooks.durable(entry, pending.monoMs);
+      resolve({ ...pending, seq: places[at]?.seq ?? 0, hash: places[at]?.hash ?? '' });
+    }
+  }
+}
