@@ -61,7 +61,7 @@ export class Authority {
   constructor(ports: AuthorityPorts) {
     this.#ports = ports;
     this.#exchange = ports.exchange ?? webKeyExchange;
-    this.#tickets = new MediaTickets(ports.bus.gates, ports.clock, ports.rules.ticketLifetimeMs, () => this.sessions());
+    this.#tickets = new MediaTickets(ports, ports.rules.ticketLifetimeMs, () => this.sessions());
     this.#catchUps = new CatchUps(ports.rules.periodMs);
     this.#limits = new Limits({ ...ports, broadcast: (program) => this.broadcasts.get(program) });
     const { ledger, log } = ports;
@@ -81,6 +81,11 @@ export class Authority {
   /** How many viewings ended by what, since the start. */
   get endings(): ReadonlyMap<EndReason, number> {
     return this.#endings;
+  }
+
+  /** Where viewers can be sent. */
+  get edges(): number {
+    return this.#tickets.edges;
   }
 
   get viewings(): number {
@@ -109,6 +114,7 @@ export class Authority {
 
   /** @param continues the broadcast that it goes on with, after this authority was restarted: their viewings are one charge */
   startBroadcast(program: string, id: string, encryptor: Encryptor, continues?: string): LiveBroadcast {
+    if (this.#isClosing) throw new Error('no broadcast begins any more');
     if (this.broadcasts.has(program)) throw new Error(`${program} has a broadcast already`);
     const lastEpoch = this.#lastEpochs.get(program) ?? this.#ports.reader.lastEpoch(program);
     const broadcast = new LiveBroadcast(program, id, lastEpoch, {

@@ -40,8 +40,8 @@ export class Deliveries {
 
   #counted(edge: string, [viewing, fromMs, toMs]: ServedSpan): ServedSpan[] {
     const session = this.#ports.viewing(viewing);
-    const reported = session?.link.served(edge, { fromMs, toMs });
-    const span = session && reported && this.#ports.credit.take(session, reported);
-    return span === undefined ? [] : [[viewing, span.fromMs, span.toMs]];
+    const reported = session?.link.served(edge, { fromMs, toMs }) ?? [];
+    const counted = reported.flatMap((span) => (session && this.#ports.credit.take(session, span)) ?? []);
+    return counted.map((span) => [viewing, span.fromMs, span.toMs]);
   }
 }

@@ -25,25 +25,37 @@ export class EdgeDirectory {
     this.#clock = clock;
   }
 
-  heard(announcement: EdgeAnnouncement): void {
+  /** @returns whether it is news that this edge is there */
+  heard(announcement: EdgeAnnouncement): boolean {
+    const isNew = !this.#edges.has(announcement.edge) && !announcement.leaving;
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#heardMs > DEAF_MS) this.#backMs = nowMs;
     this.#heardMs = nowMs;
     this.#edges.set(announcement.edge, { ...announcement, heardMs: nowMs });
+    return isNew;
+  }
+
+  get size(): number {
+    return [...this.#edges.values()].filter((edge) => this.#isThere(edge)).length;
   }
 
   /** Forgets the edges that are dead or leaving. @returns which */
   takeGone(): readonly string[] {
-    const gone = [...this.#edges.values()].filter((edge) => edge.leaving || this.#silentMs(edge) > SILENT_MS);
+    const gone = [...this.#edges.values()].filter((edge) => !this.#isThere(edge));
     for (const { edge } of gone) this.#edges.delete(edge);
     return gone.map(({ edge }) => edge);
   }
 
-  /** The edge that a viewing is with, while it is there; otherwise the one with the fewest viewings. */
-  choose(present?: string): EdgeAnnouncement | undefined {
-    const there = [...this.#edges.values()].filter((edge) => !edge.leaving && this.#silentMs(edge) <= SILENT_MS);
+  /**
+   * The edge that a viewing is with, while it is there; otherwise the one with the fewest viewings.
+   * @param isUnreached the viewing cannot reach the one that it is with: rather another
+   */
+  choose(present?: string, isUnreached = false): EdgeAnnouncement | undefined {
+    const there = [...this.#edges.values()].filter((edge) => this.#isThere(edge));
     const punctual = there.filter((edge) => this.#silentMs(edge) <= LATE_MS);
-    const trusted = punctual.length > 0 ? punctual : there;
+    const known = punctual.length > 0 ? punctual : there;
+    const others = known.filter(({ edge }) => edge !== present);
+    const trusted = isUnreached && others.length > 0 ? others : known;
     const stays = trusted.find(({ edge }) => edge === present);
     if (stays !== undefined) return stays;
     const chosen = trusted.reduce<Known | undefined>(
@@ -53,6 +65,10 @@ export class EdgeDirectory {
     // It will say so itself in a second; until then, a crowd must not all go to one.
     if (chosen !== undefined) this.#edges.set(chosen.edge, { ...chosen, viewings: chosen.viewings + 1 });
     return chosen;
+  }
+
+  #isThere(edge: Known): boolean {
+    return !edge.leaving && this.#silentMs(edge) <= SILENT_MS;
   }
 
   #silentMs({ heardMs }: Known): number {

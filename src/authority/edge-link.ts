@@ -1,12 +1,18 @@
+import { normalise } from '../billing/spans.ts';
 import type { SpanMs } from '../billing/viewing-record.ts';
 import type { Delivery, GateChange } from '../bus/bus.ts';
-import type { Timers } from '../clock.ts';
+import type { Clock, Timers } from '../clock.ts';
 import { KEYS_KEPT } from '../viewing/viewing.ts';
 
 /** How long the end of a viewing waits for its edge to say what it sent last. */
 const CLOSE_WAIT_MS = 1_000;
+/** Reports come in order from each edge, and late from one that was left: gaps between them are few. */
+const COUNTED_KEPT = 32;
+/** Reports come every 2 s. */
+const UNREACHED_MS = 5_000;
 
 export interface EdgeLinkPorts {
+  readonly clock: Clock;
   readonly timers: Timers;
   gate(edge: string, change: GateChange): void;
   tooSlow(): void;
@@ -19,8 +25,12 @@ export class EdgeLink {
   readonly #viewing: { readonly program: string; readonly viewing: string };
   readonly #ports: EdgeLinkPorts;
   #edge: string | undefined;
-  /** Every edge that it was with. */
-  readonly #edges = new Set<string>();
+  /** Every edge that it was with, and when it left it. */
+  readonly #leftMs = new Map<string, number>();
+  /** The time that counts already. */
+  #counted: readonly SpanMs[] = [];
+  /** When the first ticket was asked for since this edge served something last. */
+  #unservedMs: number | undefined;
   #open: readonly Extract<GateChange, { kind: 'open' }>[] = [];
   #servedMs: number | undefined;
   #cancelWait: () => void = () => undefined;
@@ -43,11 +53,13 @@ export class EdgeLink {
   /** From here on another edge serves the viewing: it is told what is open. What was granted at the one before was for there. */
   moveTo(edge: string): void {
     if (this.#edge !== undefined) {
+      this.#leftMs.set(this.#edge, this.#ports.clock.nowMs());
       this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
       this.#open = this.#open.map((gate) => ({ ...gate, catchUp: false }));
     }
     this.#edge = edge;
-    this.#edges.add(edge);
+    this.#leftMs.set(edge, Number.POSITIVE_INFINITY);
+    this.#unservedMs = undefined;
     for (const gate of this.#open) this.#ports.gate(edge, gate);
   }
 
@@ -70,15 +82,29 @@ export class EdgeLink {
     else this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
   }
 
+  /** Another ticket is asked for. @returns whether the present edge cannot be reached, as it seems: tickets for it have long brought nothing */
+  ticketed(): boolean {
+    const nowMs = this.#ports.clock.nowMs();
+    this.#unservedMs ??= nowMs;
+    return nowMs - this.#unservedMs >= UNREACHED_MS;
+  }
+
   /**
-   * What counts of an edge's report of served time: nothing where it was never sent there, and nothing that counts already, for
-   * after a change of edge both may have served for an instant.
+   * What counts of an edge's report of served time: nothing where the viewing was never sent there, nothing after it left, and nothing
+   * that counts already, for after a change of edge both may have served for an instant.
    */
-  served(edge: string, { fromMs, toMs }: SpanMs): SpanMs | undefined {
-    const span = { fromMs: Math.max(fromMs, this.#servedMs ?? fromMs), toMs };
-    if (!this.#edges.has(edge) || span.toMs <= span.fromMs) return undefined;
-    this.#servedMs = toMs;
-    return span;
+  served(edge: string, { fromMs, toMs }: SpanMs): readonly SpanMs[] {
+    const reported = { fromMs, toMs: Math.min(toMs, this.#leftMs.get(edge) ?? fromMs) };
+    const news = this.#counted.reduce<readonly SpanMs[]>(
+      (left, counted) => left.flatMap((span) => without(span, counted)),
+      [reported],
+    );
+    const spans = news.filter((span) => span.toMs > span.fromMs);
+    if (spans.length === 0) return [];
+    this.#counted = normalise([...this.#counted, ...spans]).slice(-COUNTED_KEPT);
+    this.#servedMs = Math.max(toMs, this.#servedMs ?? toMs);
+    this.#unservedMs = undefined;
+    return spans;
   }
 
   delivered(delivery: Exclude<Delivery, { kind: 'served' }>): void {
@@ -94,3 +120,10 @@ export class EdgeLink {
     this.#ports.closed(times.length === 0 ? undefined : Math.max(...times));
   }
 }
+
+/** The parts of a span that another one does not cover. */
+const without = ({ fromMs, toMs }: SpanMs, covered: SpanMs): SpanMs[] =>
+  [
+    { fromMs, toMs: Math.min(toMs, covered.fromMs) },
+    { fromMs: Math.max(fromMs, covered.toMs), toMs },
+  ].filter((part) => part.toMs > part.fromMs);

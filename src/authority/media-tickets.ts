@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Bus, EdgeAnnouncement, GateChange } from '../bus/bus.ts';
 import type { Clock } from '../clock.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
@@ -8,6 +9,7 @@ import type { ViewingSession } from './viewing-session.ts';
 /** Sends viewings to edges: each with a ticket that its edge has heard of. */
 export class MediaTickets {
   readonly #gates: Bus['gates'];
+  readonly #log: Logger;
   readonly #lifetimeMs: number;
   readonly #edges: EdgeDirectory;
   readonly #sessions: () => Iterable<ViewingSession>;
@@ -15,18 +17,29 @@ export class MediaTickets {
   readonly #ticketless = new Set<ViewingSession>();
 
   /** @param sessions the viewings under way */
-  constructor(gates: Bus['gates'], clock: Clock, lifetimeMs: number, sessions: () => Iterable<ViewingSession>) {
+  constructor(
+    { bus: { gates }, clock, log }: { bus: Bus; clock: Clock; log: Logger },
+    lifetimeMs: number,
+    sessions: () => Iterable<ViewingSession>,
+  ) {
     this.#gates = gates;
+    this.#log = log;
     this.#lifetimeMs = lifetimeMs;
     this.#edges = new EdgeDirectory(clock);
     this.#sessions = sessions;
   }
 
+  /** How many edges there are. */
+  get edges(): number {
+    return this.#edges.size;
+  }
+
   /** Where edges are. Viewings that wait for one get their ticket, and those of one that is gone another. */
   heard(announcement: EdgeAnnouncement): void {
-    this.#edges.heard(announcement);
+    if (this.#edges.heard(announcement)) this.#log.info({ edge: announcement.edge, url: announcement.url }, 'an edge is there');
     const gone = new Set(this.#edges.takeGone());
     if (gone.size > 0) {
+      this.#log.warn({ edges: [...gone] }, 'edges are gone: their viewers are sent to others');
       for (const session of [...this.#sessions()]) if (isAt(session, gone)) session.tell(this.issue(session));
     }
     if (announcement.leaving) return;
@@ -40,14 +53,16 @@ export class MediaTickets {
 
   /** A ticket for the edge that a viewing is with, or if that is gone, for another. Voids the one before, and its socket. */
   issue(session: ViewingSession): ServerMessage {
-    const edge = this.#edges.choose(session.link.edge);
+    // One that it cannot reach, although that is there, is not sent to it for ever.
+    const isUnreached = session.link.ticketed();
+    const edge = this.#edges.choose(session.link.edge, isUnreached);
     if (edge === undefined) {
       this.#ticketless.add(session);
       const message = 'no edge can be reached now; a ticket follows when one is';
       return { type: 'error', code: 'unavailable', message, fatal: false };
     }
     this.#ticketless.delete(session);
-    if (edge.edge !== session.link.edge) session.moveTo(edge.edge);
+    if (edge.edge !== session.link.edge) session.moveTo(edge.edge, isUnreached ? 'unreached' : 'gone');
     const { program } = session.terms;
     const ticket = newTicket();
     const expiresInMs = this.#lifetimeMs;

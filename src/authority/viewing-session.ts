@@ -85,6 +85,7 @@ export class ViewingSession {
     this.link = new EdgeLink(
       { program: terms.program, viewing: terms.viewing },
       {
+        clock: ports.clock,
         timers: ports.timers,
         gate: (edge, change) => ports.gate(edge, change),
         tooSlow: () => this.dispatch({ type: 'end', reason: 'too-slow' }),
@@ -304,10 +305,10 @@ export class ViewingSession {
     return this.#ports.record(entry).catch(() => undefined);
   }
 
-  /** Another edge serves it from here on. */
-  moveTo(edge: string): void {
+  /** Another edge serves it from here on. Only that the one before is gone is certainly no doing of the viewer's. */
+  moveTo(edge: string, why: 'gone' | 'unreached'): void {
     const { program, viewer } = this.terms;
-    if (this.link.edge !== undefined) this.#ports.catchUps.interrupted(program, viewer);
+    if (this.link.edge !== undefined && why === 'gone') this.#ports.catchUps.interrupted(program, viewer);
     this.link.moveTo(edge);
   }
 

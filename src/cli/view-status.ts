@@ -3,6 +3,7 @@ import type { ProgramInfo } from '../protocol/messages.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import type { ViewerObserver } from '../viewer/options.ts';
 import type { ViewerClient, ViewerStatistics } from '../viewer/viewer-client.ts';
+import { note } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { counted, printable } from './text.ts';
 
@@ -24,6 +25,8 @@ export class ViewStatus {
   readonly #past: Past[] = [];
   #broadcast: string | undefined;
   #epoch: number | undefined;
+  /** Said already. */
+  #refused: string | undefined;
   #client: ViewerClient | undefined;
   #end: ViewingEnd | undefined;
   #drawing: NodeJS.Timeout | undefined;
@@ -41,6 +44,12 @@ export class ViewStatus {
     admitted: ({ viewing, broadcast }) => {
       if (this.#viewings.at(-1) !== viewing) this.#viewings.push(viewing);
       this.#broadcast = broadcast;
+    },
+    refused: ({ message }) => {
+      if (this.#refused === message) return;
+      this.#refused = message;
+      this.#line.clear();
+      note(message);
     },
     confirmed: (epoch) => {
       this.#epoch = epoch;

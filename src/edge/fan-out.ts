@@ -93,6 +93,7 @@ export class FanOut {
       return;
     }
     delivery.open(change.epoch, change.catchUp);
+    this.#feed.confirmed(change.epoch);
     this.#join(delivery);
   }
 
@@ -254,6 +255,7 @@ export class FanOut {
     const delivery = this.#viewings.get(viewing);
     if (delivery !== undefined) {
       this.#viewings.delete(viewing);
+      if (this.#viewings.size === 0) this.#feed.left();
       this.#drop(delivery, 'the viewing has ended');
       this.#publishSpans(spansOf(delivery));
     }

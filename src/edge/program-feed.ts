@@ -3,6 +3,7 @@ import type { SealedChunk } from '../media/chunk.ts';
 
 /** While what came before is fetched; beyond it the oldest go, and are noticed as missing. */
 const MAX_WAITING_CHUNKS = 4_096;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** Who follows a program. */
 export interface ProgramFollower {
@@ -27,6 +28,9 @@ export class ProgramFeed {
   #counter = -1;
   /** Chunks that wait while those before them are fetched; undefined while none is missing. */
   #waiting: SealedChunk[] | undefined;
+  #waitingBytes = 0;
+  /** The highest epoch that somebody here has confirmed; undefined while nobody has one. */
+  #confirmed: number | undefined;
   #closed = false;
 
   constructor(program: string, bus: Bus, follower: ProgramFollower) {
@@ -37,6 +41,19 @@ export class ProgramFeed {
     void this.#mend();
   }
 
+  /** Somebody here has confirmed an epoch: what claimed to be far beyond it was no chunk of this program. */
+  confirmed(epoch: number): void {
+    this.#confirmed = Math.max(epoch, this.#confirmed ?? epoch);
+    if (this.#epoch <= this.#confirmed + 1) return;
+    [this.#epoch, this.#counter] = [0, -1];
+    void this.#mend();
+  }
+
+  /** Nobody is here any more. */
+  left(): void {
+    this.#confirmed = undefined;
+  }
+
   close(): void {
     this.#closed = true;
     this.#unsubscribe();
@@ -44,11 +61,10 @@ export class ProgramFeed {
 
   #receive(chunk: SealedChunk): void {
     if (this.#waiting !== undefined) {
-      this.#waiting.push(chunk);
-      if (this.#waiting.length > MAX_WAITING_CHUNKS) this.#waiting.shift();
+      this.#wait(this.#waiting, chunk);
       return;
     }
-    if (this.#isPast(chunk)) return;
+    if (this.#isPast(chunk) || this.#isBeyond(chunk)) return;
     const expected = chunk.epoch === this.#epoch ? this.#counter + 1 : 0;
     if (chunk.counter === expected) this.#pass(chunk);
     else void this.#mend(chunk);
@@ -62,14 +78,27 @@ export class ProgramFeed {
     if (this.#closed) return;
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    this.#waitingBytes = 0;
     const last = chunks.at(-1);
-    const isNews = last !== undefined && last.epoch >= this.#epoch;
+    const isNews = last !== undefined && last.epoch >= this.#epoch && !this.#isBeyond(last);
     if (isNews && !this.#isPast(last)) [this.#epoch, this.#counter] = [last.epoch, last.counter];
     this.#follower.mended(isNews ? chunks : []);
-    const [first, ...others] = waiting.filter((chunk) => !this.#isPast(chunk));
+    const [first, ...others] = waiting.filter((chunk) => !this.#isPast(chunk) && !this.#isBeyond(chunk));
     // What is missing now is not to be had: the next keyframe mends it.
     if (first !== undefined) this.#pass(first);
     for (const chunk of others) this.#receive(chunk);
+  }
+
+  #wait(waiting: SealedChunk[], chunk: SealedChunk): void {
+    waiting.push(chunk);
+    this.#waitingBytes += chunk.bytes.length;
+    while (waiting.length > MAX_WAITING_CHUNKS || this.#waitingBytes > MAX_WAITING_BYTES)
+      this.#waitingBytes -= waiting.shift()?.bytes.length ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whoever may publish may claim any epoch; the authority's gates say how far they truly are. */
+  #isBeyond({ epoch }: SealedChunk): boolean {
+    return this.#confirmed !== undefined && epoch > this.#confirmed + 1;
   }
 
   #isPast({ epoch, counter }: SealedChunk): boolean {

@@ -89,6 +89,7 @@ function beat(ledger: Ledger, timers: Timers): () => void {
 
 function measure({ metrics }: Host, authority: Authority, ledger: Ledger): void {
   metrics.gauge('tollcast_viewings', 'Viewings under way', () => authority.viewings);
+  metrics.gauge('tollcast_edges', 'Edges that viewers can be sent to', () => authority.edges);
   metrics.gauge('tollcast_broadcasts', 'Broadcasts under way', () => authority.broadcasts.size);
   metrics.gauge('tollcast_ledger_waiting_entries', 'Ledger entries not yet durable', () => ledger.state.waiting);
   metrics.gauge('tollcast_ledger_faulty', '1 while the ledger cannot be written', () =>

@@ -62,6 +62,13 @@ export class MediaFeed {
     this.#watchSilence(MEDIA_SILENCE_MS);
   }
 
+  /** A ticket's address led nowhere. */
+  unreachable(): void {
+    if (this.#over) return;
+    this.#wantsTicket = false;
+    this.#lost();
+  }
+
   /** The broadcaster is away: silence says nothing about the socket. */
   setAway(away: boolean): void {
     this.#away = away;

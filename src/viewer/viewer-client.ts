@@ -187,7 +187,7 @@ export class ViewerClient {
         return undefined;
       case 'ticket':
         this.#hadTicket = true;
-        this.#feed.connect(serverUrl(this.#options.base, message.url, 'ws'));
+        this.#takeTicket(message.url);
         return undefined;
       case 'media':
         this.#setAway(message.state === 'away');
@@ -206,6 +206,16 @@ export class ViewerClient {
         throw new TollcastError('protocol-violation', `the server sent ${message.type} in the middle of a viewing`);
       default:
         return unreachable(message);
+    }
+  }
+
+  /** An edge whose address is none is as good as one that cannot be reached. */
+  #takeTicket(url: string): void {
+    try {
+      this.#feed.connect(serverUrl(this.#options.base, url, 'ws'));
+    } catch (error) {
+      this.#observer.refused?.(tollcastError(error));
+      this.#feed.unreachable();
     }
   }
 

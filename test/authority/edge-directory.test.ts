@@ -68,3 +68,10 @@ test('where nobody was heard at all, nobody was silent: each has its time again'
   time.advance(300);
   expect(directory.takeGone()).toEqual(['a']);
 });
+
+test('a viewing that cannot reach its edge is sent to another, if there is one', () => {
+  heard('a');
+  expect(directory.choose('a', true)?.edge).toBe('a');
+  heard('b', 10);
+  expect(directory.choose('a', true)?.edge).toBe('b');
+});

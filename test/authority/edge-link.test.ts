@@ -15,6 +15,7 @@ beforeEach(() => {
   link = new EdgeLink(
     { program: 'news', viewing: 'v1' },
     {
+      clock: time,
       timers: time,
       gate: (edge, change) => told.push({ edge, change }),
       tooSlow: () => undefined,
@@ -43,15 +44,32 @@ test('another edge is told what is open, but not what was granted at the one bef
   ]);
 });
 
-test('served time counts once, and from the edges only that the viewing was sent to', () => {
+test('served time counts once, and from the edges only that the viewing was with, while it was', () => {
+  time.advance(10_000);
   link.moveTo('a');
-  expect(link.served('thief', { fromMs: 0, toMs: 60_000 })).toBeUndefined();
-  expect(link.served('a', { fromMs: 1_000, toMs: 2_000 })).toEqual({ fromMs: 1_000, toMs: 2_000 });
+  expect(link.served('thief', { fromMs: 0, toMs: 60_000 })).toEqual([]);
+  expect(link.served('a', { fromMs: 10_000, toMs: 11_000 })).toEqual([{ fromMs: 10_000, toMs: 11_000 }]);
+  time.advance(3_000);
   link.moveTo('b');
-  expect(link.served('b', { fromMs: 3_000, toMs: 4_000 })).toEqual({ fromMs: 3_000, toMs: 4_000 });
-  // What the edge before says late is left out where it would count twice.
-  expect(link.served('a', { fromMs: 2_000, toMs: 3_500 })).toBeUndefined();
-  expect(link.served('a', { fromMs: 3_500, toMs: 4_200 })).toEqual({ fromMs: 4_000, toMs: 4_200 });
+  expect(link.served('b', { fromMs: 12_500, toMs: 14_000 })).toEqual([{ fromMs: 12_500, toMs: 14_000 }]);
+  // What the edge before says late counts as far as the other one does not cover it, and up to when it was left.
+  expect(link.served('a', { fromMs: 11_000, toMs: 12_800 })).toEqual([{ fromMs: 11_000, toMs: 12_500 }]);
+  expect(link.served('a', { fromMs: 13_900, toMs: 20_000 })).toEqual([]);
+  expect(link.served('b', { fromMs: 10_500, toMs: 15_000 })).toEqual([{ fromMs: 14_000, toMs: 15_000 }]);
+});
+
+test('an edge whose tickets have brought nothing for five seconds cannot be reached', () => {
+  link.moveTo('a');
+  expect(link.ticketed()).toBe(false);
+  time.advance(4_000);
+  link.served('a', { fromMs: 3_000, toMs: 4_000 });
+  expect(link.ticketed()).toBe(false);
+  time.advance(4_999);
+  expect(link.ticketed()).toBe(false);
+  time.advance(1);
+  expect(link.ticketed()).toBe(true);
+  link.moveTo('b');
+  expect(link.ticketed()).toBe(false);
 });
 
 test('a viewing closes with what its edge says, or without it where the edge says nothing', () => {
