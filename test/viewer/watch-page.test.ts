@@ -142,7 +142,7 @@ import { flvTag, HEADER } from './viewer-harness.ts';
       '#token=abc&autoplay=1',
       'token-wrong-program',
       'token-wrong-program',
-      'This link is for another programme',
+      'This link is for another program',
     ],
   ] as const)('says what is wrong with %s', async (_what, fragment, refused, code, heading) => {
     if (refused !== undefined) server.refuse.set('watch', refused);

@@ -59,7 +59,7 @@ export async function builtConsole(): Promise<ReadonlyMap<string, File>> {
   const css = 'text/css; charset=utf-8';
   return new Map([
     ['/console', { type: 'text/html; charset=utf-8', content: await readFile(`${WEB}console.html`) }],
-    ['/assets/watch.css', { type: css, content: await readFile(`${WEB}watch.css`) }],
+    ['/assets/base.css', { type: css, content: await readFile(`${WEB}base.css`) }],
     ['/assets/console.css', { type: css, content: await readFile(`${WEB}console.css`) }],
     ['/assets/favicon.svg', { type: 'image/svg+xml', content: await readFile(`${WEB}favicon.svg`) }],
     [
