@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { runningCharge } from '../../src/billing/charge.ts';
+import type { LiveViewing } from '../../src/protocol/live-viewing.ts';
 import type { ProgramInfo } from '../../src/protocol/messages.ts';
-import type { LiveViewing } from '../../src/web/console/operator-api.ts';
 
 const WEB = fileURLToPath(new URL('../../src/web/', import.meta.url));
 
