@@ -66,6 +66,28 @@ import { RelayProcess, Scratch, until } from './relay-process.ts';
 });
 
 testInChromium(
+  'a server’s bare address leads to the console, and paths that are unknown lead nowhere',
+  async () => {
+    using scratch = new Scratch();
+    const relay = await RelayProcess.start(scratch);
+    const browser = await launchChromium();
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    await page.goto(relay.httpUrl);
+    expect(await page.textContent('main')).toMatch('a link that was made for you, with a token');
+    await page.click('text=/console');
+    await page.waitForSelector('#console[data-state="no-token"]');
+    expect(complaints).toEqual([]);
+    await browser.close();
+    const unknown = await fetch(new URL('/nothing', relay.httpUrl));
+    expect([unknown.status, await unknown.json()]).toEqual([404, expect.objectContaining({ code: 'not-found' })]);
+    await relay.stop();
+  },
+  30_000,
+);
+
+testInChromium(
   'opened over plain HTTP from another host, the page says why it cannot play',
   async () => {
     using scratch = new Scratch();
