@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** The command line's entry: finds a Node that is new enough, then hands over to dist/cli/main.js. */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MIN_NODE = [22, 12];
@@ -21,8 +22,27 @@ else
 
 async function run() {
   if (!existsSync(cli)) return fail('not built yet: run "npm run build".');
+  keepCompiled();
   const { main } = await import(cli.href);
   await main(process.argv);
+}
+
+/**
+ * Compiling takes a sixth of a command's time. What is kept lies with the user's other caches, if there are any: in Node's default,
+ * a folder of /tmp that any user may make, others could leave code of theirs. The last folder is made here and nothing above it,
+ * since Node tries for ever to make one below /proc.
+ */
+function keepCompiled() {
+  const { XDG_CACHE_HOME, HOME } = process.env;
+  const caches = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
+  if (!caches || !isAbsolute(caches)) return;
+  const folder = join(caches, 'tollcast');
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (error.code !== 'EEXIST') return;
+  }
+  module.enableCompileCache(folder);
 }
 
 /** The same arguments, terminal, signals and exit as if the pinned Node had been started in the first place. */

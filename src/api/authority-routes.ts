@@ -1,13 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authority } from '../authority/authority.ts';
+import type { ViewingSession } from '../authority/viewing-session.ts';
 import { messageOf, TollcastError } from '../errors.ts';
+import type { LiveViewing, LiveViewingList } from '../protocol/live-viewing.ts';
 import { verifyOperatorToken } from '../tokens/operator-token.ts';
 
 /** What viewers ask before they watch, and what operators see and do (docs/PROTOCOL.md, "HTTP"). */
 export function serveAuthority(app: FastifyInstance, authority: Authority, tokenSecret: Uint8Array): void {
   app.get('/v1/programs', () => ({ programs: authority.list() }));
   const operator = { onRequest: (request: FastifyRequest) => requireOperator(request, tokenSecret) };
-  app.get('/v1/viewings', operator, () => ({ viewings: liveViewings(authority) }));
+  app.get('/v1/viewings', operator, (): LiveViewingList => ({ viewings: [...authority.sessions()].map(liveViewing) }));
   app.delete<{ Params: { viewing: string } }>('/v1/viewings/:viewing', operator, ({ params }, reply) => {
     const session = authority.viewing(params.viewing);
     if (session === undefined) return reply.code(404).send({ code: 'viewing-unknown', message: 'no such viewing is under way' });
@@ -24,14 +26,13 @@ async function requireOperator({ headers }: FastifyRequest, secret: Uint8Array):
   });
 }
 
-const liveViewings = (authority: Authority) =>
-  [...authority.sessions()].map((session) => ({
-    viewing: session.id,
-    viewer: session.terms.viewer,
-    program: session.terms.program,
-    broadcast: session.terms.broadcast,
-    phase: session.state.phase,
-    confirmedEpoch: session.state.confirmedEpoch ?? null,
-    connected: session.state.lostMs === undefined,
-    usage: session.usage(),
-  }));
+const liveViewing = (session: ViewingSession): LiveViewing => ({
+  viewing: session.id,
+  viewer: session.terms.viewer,
+  program: session.terms.program,
+  broadcast: session.terms.broadcast,
+  phase: session.state.phase,
+  confirmedEpoch: session.state.confirmedEpoch ?? null,
+  connected: session.state.lostMs === undefined,
+  usage: session.usage(),
+});

@@ -32,6 +32,7 @@ export function servePages(app: FastifyInstance): void {
       .header('referrer-policy', 'no-referrer')
       .send(content);
   };
+  app.get('/', (_, reply) => send(reply, 'home.html'));
   app.get('/watch/:program', (_, reply) => send(reply, 'watch.html'));
   app.get('/console', (_, reply) => send(reply, 'console.html'));
   app.get<{ Params: { name: string } }>('/assets/:name', ({ params }, reply) => send(reply, params.name));

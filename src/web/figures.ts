@@ -1,4 +1,3 @@
-import { runningCharge } from '../billing/charge.ts';
 import type { Tariff } from '../billing/tariff.ts';
 
 /** How money and time are written for the viewer. `locale` undefined: the browser's. */
@@ -13,10 +12,6 @@ export function formatMoney(amount: string, currency: string, locale?: string): 
 }
 
 export const isFree = (tariff: Tariff): boolean => Number(tariff.pricePerMinute) === 0;
-
-/** What `billableMs` cost. Exact, as the bill will have it. */
-export const formatCost = (billableMs: number, tariff: Tariff, locale?: string): string =>
-  formatMoney(runningCharge(billableMs, tariff).amount, tariff.currency, locale);
 
 /** "0:07", "12:34", "1:02:03". */
 export function formatTime(wholeSeconds: number): string {

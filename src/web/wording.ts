@@ -39,7 +39,7 @@ export function endWords(reason: EndReason): Wording {
     case 'broadcast-ended':
       return { heading: 'The broadcast has ended', text: 'Thank you for watching.' };
     case 'program-removed':
-      return { heading: 'This programme was taken off', text: 'It is no longer offered here.' };
+      return { heading: 'This program was taken off', text: 'It is no longer offered here.' };
     case 'shutdown':
       return { heading: 'The server was shut down', text: 'You can watch again once it is back.' };
     case 'credit-exhausted':
@@ -66,9 +66,9 @@ const PROBLEMS: Readonly<Record<string, Wording>> = {
   'bad-address': { heading: 'This is not a watch link', text: NEW_LINK },
   'token-expired': { heading: 'This link has expired', text: NEW_LINK },
   'token-invalid': { heading: 'This link is not valid', text: `Its access token was not accepted. ${NEW_LINK}` },
-  'token-wrong-program': { heading: 'This link is for another programme', text: NEW_LINK },
+  'token-wrong-program': { heading: 'This link is for another program', text: NEW_LINK },
   'device-not-allowed': { heading: 'This link is for another device', text: 'Open it on the device that it was made for.' },
-  'program-unknown': { heading: 'There is no such programme', text: 'Check the address, or ask whoever gave you the link.' },
+  'program-unknown': { heading: 'There is no such program', text: 'Check the address, or ask whoever gave you the link.' },
   'credit-exhausted': { heading: 'Your credit is used up', text: 'Top it up to go on watching.' },
   'too-many-viewings': {
     heading: 'Every seat is taken',

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { systemClock } from '../../src/clock.ts';
 import { Broadcasts } from '../../src/ingest/broadcasts.ts';
@@ -11,23 +11,12 @@ import { msAfter } from '../../src/media/timestamps.ts';
 import { ffmpeg } from '../e2e/programs.ts';
 import { parseTags } from '../media/tags.ts';
 import { cert, key } from './certificate.ts';
-import { arrivalsOf, startServer, type TestServer } from './server.ts';
+import { arrivalsOf, startServer } from './server.ts';
 
 const FLV_HEADER_BYTES = 13;
 const describeWithFfmpeg = ffmpeg === undefined ? describe.skip : describe;
 const folder = mkdtempSync(join(tmpdir(), 'tollcast-ingest-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-let running: TestServer[] = [];
-const start: typeof startServer = async (options) => {
-  const server = await startServer(options);
-  running.push(server);
-  return server;
-};
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.close()));
-  running = [];
-});
 
 /** A second of picture and sound, or of either. */
 function clip(name: string, ...maps: string[]): string {
@@ -62,7 +51,7 @@ describeWithFfmpeg('ffmpeg', () => {
     ['sound alone', ['-map', '1:a']],
     ['picture alone', ['-map', '0:v']],
   ])('sends %s, and every frame arrives as it was', async (name, maps) => {
-    const server = await start();
+    const server = await startServer();
     const file = clip(name, ...maps);
     expect(await push(file, `rtmp://127.0.0.1:${server.port}/live/news?key=good`)).toEqual({ status: 0, stderr: '' });
     const arrived = arrivalsOf(server, 'news');
@@ -72,21 +61,21 @@ describeWithFfmpeg('ffmpeg', () => {
   });
 
   test('sends over TLS', async () => {
-    const server = await start({ tls: { cert, key } });
+    const server = await startServer({ tls: { cert, key } });
     const file = clip('tls');
     expect(await push(file, `rtmps://127.0.0.1:${server.port}/live/news?key=good`)).toEqual({ status: 0, stderr: '' });
     expect(framesOf(arrivalsOf(server, 'news').tags)).toEqual(framesIn(file));
   });
 
   test('shows what a refused publisher is told, and fails', async () => {
-    const server = await start();
+    const server = await startServer();
     const { status, stderr } = await push(clip('refused'), `rtmp://127.0.0.1:${server.port}/live/news?key=bad`);
     expect(status).not.toBe(0);
     expect(stderr).toContain('wrong stream key: use the one shown');
   });
 
   test('shows where to publish when it connects to another app', async () => {
-    const server = await start();
+    const server = await startServer();
     const { status, stderr } = await push(clip('vod'), `rtmp://127.0.0.1:${server.port}/vod/news?key=good`);
     expect(status).not.toBe(0);
     expect(stderr).toContain('rtmp://HOST/live/PROGRAM?key=STREAMKEY');
@@ -101,7 +90,7 @@ describeWithFfmpeg('ffmpeg', () => {
       verify: () => undefined,
       onBroadcast: (broadcast) => broadcast.tags.on('data', (arrived: FlvTags) => tags.push(...arrived)),
     });
-    const server = await start({ publish: (request) => broadcasts.publish(request) });
+    const server = await startServer({ publish: (request) => broadcasts.publish(request) });
     const file = clip('twice');
     for (let run = 0; run < 2; run++) await push(file, `rtmp://127.0.0.1:${server.port}/live/news`);
     broadcasts.close();

@@ -1,25 +1,11 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { encodeCommand, encodeMessage, MessageType, setChunkSize } from '../../src/ingest/rtmp-message.ts';
 import { FakeTime } from '../media/fake-time.ts';
 import { aacConfiguration, amf0, avcConfiguration, interframe, keyframe, metadata, sound } from '../media/tags.ts';
 import { announcement, connectCommand, Peer } from './peer.ts';
-import { arrivalsOf, startServer, type TestServer } from './server.ts';
-
-let running: TestServer[] = [];
-const start: typeof startServer = async (options) => {
-  const server = await startServer(options);
-  running.push(server);
-  return server;
-};
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.close()));
-  running = [];
-});
+import { arrivalsOf, startServer, until } from './server.ts';
 
 const opening = [metadata(0), avcConfiguration(0), aacConfiguration(0), keyframe(0), sound(3), interframe(40)];
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-};
 
 /** Each is closed for that reason, whoever sends it. */
 const hostilities: Record<string, [code: string, attack: (port: number) => Promise<Peer>]> = {
@@ -83,7 +69,7 @@ const nested = (depth: number): Buffer => Buffer.concat(Array<Buffer>(depth).fil
 
 describe('Nobody changes what an authorized publisher sends', () => {
   test.each(Object.entries(hostilities))('not by %s', async (_, [code, attack]) => {
-    const server = await start();
+    const server = await startServer();
     const publisher = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     publisher.sendTags(...opening.slice(0, 3));
     const attacker = await attack(server.port);
@@ -97,7 +83,7 @@ describe('Nobody changes what an authorized publisher sends', () => {
   });
 
   test('who plays is told that it may not', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await sending(Peer.shakeHands(server.port), connectCommand(), encodeCommand(1, 'play', 3, null, 'news'));
     await peer.closed;
     expect(peer.statuses.at(-1)).toBe('NetStream.Play.Failed');
@@ -106,7 +92,7 @@ describe('Nobody changes what an authorized publisher sends', () => {
 
 describe('What a connection may take is bounded', () => {
   test('messages of 16 MB announced on 256 chunk streams take no memory', async () => {
-    const server = await start();
+    const server = await startServer();
     const before = process.memoryUsage();
     const peers = await Promise.all(Array.from({ length: 8 }, () => Peer.publishing(server.port, 'news?key=good')));
     for (const peer of peers) {
@@ -120,7 +106,7 @@ describe('What a connection may take is bounded', () => {
   });
 
   test('messages that a publisher leaves unfinished count together', async () => {
-    const server = await start({ limits: { maxMessageBytes: 1000, maxUnfinishedBytes: 2500 } });
+    const server = await startServer({ limits: { maxMessageBytes: 1000, maxUnfinishedBytes: 2500 } });
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.send(setChunkSize(100));
     for (const cid of [10, 11, 12]) peer.send(announcement(cid, 1000), Buffer.alloc(100));
@@ -130,7 +116,7 @@ describe('What a connection may take is bounded', () => {
 
   test('who has not published in time is closed, at whatever step it waits', async () => {
     const time = new FakeTime();
-    const server = await start({ time, limits: { handshakeTimeoutMs: 5000 } });
+    const server = await startServer({ time, limits: { handshakeTimeoutMs: 5000 } });
     const silent = await Peer.connect(server.port);
     const halfway = await sending(Peer.connect(server.port), Buffer.alloc(700, 3));
     const connected = await sending(Peer.shakeHands(server.port), connectCommand());
@@ -142,7 +128,7 @@ describe('What a connection may take is bounded', () => {
   });
 
   test('an address has so many connections and no more', async () => {
-    const server = await start({ limits: { maxConnectionsPerAddress: 2 } });
+    const server = await startServer({ limits: { maxConnectionsPerAddress: 2 } });
     const [first] = await Promise.all([Peer.connect(server.port), Peer.connect(server.port)]);
     await until(() => server.server.connections === 2);
     await (await Peer.connect(server.port)).closed;
@@ -154,7 +140,7 @@ describe('What a connection may take is bounded', () => {
   });
 
   test('the server has so many connections and no more', async () => {
-    const server = await start({ limits: { maxConnections: 1 } });
+    const server = await startServer({ limits: { maxConnections: 1 } });
     await Peer.connect(server.port);
     await until(() => server.server.connections === 1);
     await (await Peer.connect(server.port)).closed;
@@ -162,7 +148,7 @@ describe('What a connection may take is bounded', () => {
   });
 
   test('who makes the server answer and does not read is closed', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.socket.pause();
     const ping = encodeMessage({

@@ -2,28 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import type { Clock, Timers } from '../../src/clock.ts';
 import { type PublishProgress, publishFile } from '../../src/ingest/publisher.ts';
 import { RtmpClient } from '../../src/ingest/rtmp-client.ts';
 import { encodeTag, type FlvTag, flvHeader } from '../../src/media/flv.ts';
 import { aacConfiguration, avcConfiguration, interframe, keyframe, metadata, sound } from '../media/tags.ts';
 import { cert, key } from './certificate.ts';
-import { arrivalsOf, startServer, type TestServer } from './server.ts';
+import { arrivalsOf, startServer } from './server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tollcast-publisher-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-let running: TestServer[] = [];
-const start: typeof startServer = async (options) => {
-  const server = await startServer(options);
-  running.push(server);
-  return server;
-};
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.close()));
-  running = [];
-});
 
 /** Time that passes as soon as somebody waits for it. */
 class HurriedTime implements Pick<Clock, 'nowMs'>, Timers {
@@ -61,7 +50,7 @@ const hurried = () => {
 
 describe('A file is published', () => {
   test('tag by tag as it is, each at its time', async () => {
-    const server = await start();
+    const server = await startServer();
     const { clock, timers } = hurried();
     const progress: (PublishProgress & { readonly atMs: number })[] = [];
     const onProgress = (each: PublishProgress) => progress.push({ ...each, atMs: clock.nowMs() });
@@ -73,7 +62,7 @@ describe('A file is published', () => {
   });
 
   test('over and over on one timeline, until it is stopped', async () => {
-    const server = await start();
+    const server = await startServer();
     const stop = new AbortController();
     const onProgress = ({ sentMs }: PublishProgress) => {
       if (sentMs >= 1000) stop.abort();
@@ -89,13 +78,13 @@ describe('A file is published', () => {
   });
 
   test('over TLS, to a server whose certificate it trusts', async () => {
-    const server = await start({ tls: { cert, key } });
+    const server = await startServer({ tls: { cert, key } });
     await publishFile(clipOf(...frames), urlOf(server, 'news?key=good', 'rtmps'), { ...hurried(), ca: cert });
     expect(arrivalsOf(server, 'news').tags).toEqual(frames);
   });
 
   test('with tags that are larger than a chunk, and times beyond 24 bits', async () => {
-    const server = await start();
+    const server = await startServer();
     const tags = [keyframe(0x1000000, 'x'.repeat(300_000)), interframe(0x1000028, 'y'.repeat(65_530))];
     await publishFile(clipOf(...tags), urlOf(server), hurried());
     expect(arrivalsOf(server, 'news').tags.map(({ timestampMs }) => timestampMs)).toEqual([0x1000000, 0x1000028]);
@@ -103,7 +92,7 @@ describe('A file is published', () => {
   });
 
   test('no faster than the server takes it', async () => {
-    const server = await start();
+    const server = await startServer();
     const client = await RtmpClient.publish(urlOf(server));
     const arrived = arrivalsOf(server, 'news');
     arrived.hasRoom = false;
@@ -129,7 +118,7 @@ describe('A file is not published, and it is said why', () => {
     ['the server refuses', 'publish-refused', 'wrong stream key: use the one shown', 'news?key=bad'],
     ['no program is named', 'publish-refused', 'PROGRAM?key=STREAMKEY', 'a/b?key=good'],
   ])('when %s', async (_, code, message, name) => {
-    const server = await start();
+    const server = await startServer();
     await expect(publishFile(clipOf(...frames), urlOf(server, name))).rejects.toMatchObject({
       code,
       message: expect.stringContaining(message),
@@ -155,13 +144,13 @@ describe('A file is not published, and it is said why', () => {
   });
 
   test('when the certificate is nobody’s that it trusts', async () => {
-    const server = await start({ tls: { cert, key } });
+    const server = await startServer({ tls: { cert, key } });
     const publishing = publishFile(clipOf(...frames), urlOf(server, 'news?key=good', 'rtmps'));
     await expect(publishing).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('certificate') });
   });
 
   test('when the server ends the broadcast', async () => {
-    const server = await start();
+    const server = await startServer();
     const onProgress = () => arrivalsOf(server, 'news').kick({ code: 'program-unknown', message: 'the program was removed' });
     const publishing = publishFile(clipOf(...frames), urlOf(server), { ...hurried(), loop: true, onProgress });
     await expect(publishing).rejects.toMatchObject({
@@ -175,7 +164,7 @@ describe('A file is not published, and it is said why', () => {
     ['is no FLV', 'not-flv', () => fileOf(Buffer.from('just some text'))],
     ['has no picture and no sound', 'flv-empty', () => clipOf(metadata(0))],
   ])('when the file %s', async (_, code, file) => {
-    const server = await start();
+    const server = await startServer();
     await expect(publishFile(file(), urlOf(server), { loop: true })).rejects.toMatchObject({ code });
   });
 

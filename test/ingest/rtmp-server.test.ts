@@ -1,31 +1,17 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { encodeCommand, encodeMessage, MessageType, windowAcknowledgementSize } from '../../src/ingest/rtmp-message.ts';
 import { RtmpServer } from '../../src/ingest/rtmp-server.ts';
 import { FakeTime } from '../media/fake-time.ts';
 import { aacConfiguration, amf0, avcConfiguration, interframe, keyframe, metadata, sound, video } from '../media/tags.ts';
 import { connectCommand, Peer } from './peer.ts';
-import { Arrivals, arrivalsOf, startServer, type TestServer } from './server.ts';
-
-let running: TestServer[] = [];
-const start: typeof startServer = async (options) => {
-  const server = await startServer(options);
-  running.push(server);
-  return server;
-};
-afterEach(async () => {
-  await Promise.all(running.map((server) => server.close()));
-  running = [];
-});
+import { Arrivals, arrivalsOf, startServer, until } from './server.ts';
 
 const opening = [metadata(0), avcConfiguration(0), aacConfiguration(0), keyframe(0), sound(3), interframe(40)];
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-};
 
 describe('An authorized publisher', () => {
   test('is told so, and its tags arrive as they were sent', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.sendTags(...opening);
     const arrived = arrivalsOf(server, 'news');
@@ -35,7 +21,7 @@ describe('An authorized publisher', () => {
   });
 
   test('hands over in one piece what one read brought', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.sendTags(...opening);
     const arrived = arrivalsOf(server, 'news');
@@ -44,7 +30,7 @@ describe('An authorized publisher', () => {
   });
 
   test('may send codecs that nobody here has heard of, and they pass through untouched', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const tags = [
       video(0, 0x90, 'hvc1', 'configuration'),
@@ -59,7 +45,7 @@ describe('An authorized publisher', () => {
   });
 
   test('has its @setDataFrame taken off its metadata', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.sendTags({ ...metadata(0), data: Buffer.concat([amf0('@setDataFrame'), metadata(0).data]) });
     const arrived = arrivalsOf(server, 'news');
@@ -70,7 +56,7 @@ describe('An authorized publisher', () => {
   test('may send media with its publish, without waiting for the answer', async () => {
     const decision = Promise.withResolvers<void>();
     const arrived = new Arrivals();
-    const server = await start({ publish: () => decision.promise.then(() => arrived.accept()) });
+    const server = await startServer({ publish: () => decision.promise.then(() => arrived.accept()) });
     const peer = await Peer.shakeHands(server.port);
     const tagMessages = opening.map(({ type, timestampMs, data }) =>
       encodeMessage({ type, streamId: 1, timestampMs, payload: data }),
@@ -86,7 +72,7 @@ describe('An authorized publisher', () => {
     const decision = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
     const arrived = new Arrivals();
-    const server = await start({
+    const server = await startServer({
       publish: () => {
         asked.resolve();
         return decision.promise.then(() => arrived.accept());
@@ -106,7 +92,7 @@ describe('An authorized publisher', () => {
     ['FCUnpublish', 'news'],
     ['deleteStream', 1],
   ])('that says %s has unpublished', async (name, argument) => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.send(encodeCommand(1, name, 4, null, argument));
     await peer.closed;
@@ -115,7 +101,7 @@ describe('An authorized publisher', () => {
   });
 
   test('whose connection is lost has dropped', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.socket.resetAndDestroy();
     const arrived = arrivalsOf(server, 'news');
@@ -124,7 +110,7 @@ describe('An authorized publisher', () => {
   });
 
   test('is not read while the sink has no room, and loses nothing by that', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const arrived = arrivalsOf(server, 'news');
     arrived.hasRoom = false;
@@ -142,7 +128,7 @@ describe('An authorized publisher', () => {
   });
 
   test('gets an acknowledgement for each window that it sets', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     peer.send(windowAcknowledgementSize(1000));
     peer.sendTags(interframe(0, 'x'.repeat(2000)));
@@ -152,7 +138,7 @@ describe('An authorized publisher', () => {
   });
 
   test('is answered its ping', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const payload = Buffer.of(0, 6, 1, 2, 3, 4);
     peer.send(encodeMessage({ type: MessageType.userControl, streamId: 0, timestampMs: 0, payload }));
@@ -162,7 +148,7 @@ describe('An authorized publisher', () => {
   });
 
   test('is told why when it is cut off', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     arrivalsOf(server, 'news').kick({ code: 'program-unknown', message: 'the program was removed' });
     await peer.closed;
@@ -175,7 +161,7 @@ describe('An authorized publisher', () => {
 
   test('is cut off when it has sent nothing for the time allowed', async () => {
     const time = new FakeTime();
-    const server = await start({ time, limits: { idleTimeoutMs: 10_000 } });
+    const server = await startServer({ time, limits: { idleTimeoutMs: 10_000 } });
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const arrived = arrivalsOf(server, 'news');
     time.advance(9_000);
@@ -191,7 +177,7 @@ describe('An authorized publisher', () => {
 
   test('is not cut off while it is the server that does not read', async () => {
     const time = new FakeTime();
-    const server = await start({ time, limits: { idleTimeoutMs: 10_000 } });
+    const server = await startServer({ time, limits: { idleTimeoutMs: 10_000 } });
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const arrived = arrivalsOf(server, 'news');
     arrived.hasRoom = false;
@@ -207,7 +193,7 @@ describe('An authorized publisher', () => {
 
 describe('A publisher that is refused', () => {
   test('gets an error status that says what to do, and the log a line with the reason', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await Peer.publishing(server.port, 'news?key=bad');
     await peer.closed;
     expect(peer.commands.at(-1)?.values[1]).toEqual({
@@ -221,14 +207,14 @@ describe('A publisher that is refused', () => {
   });
 
   test('is told so too when the decision fails', async () => {
-    const server = await start({ publish: () => Promise.reject(new Error('the disk is gone')) });
+    const server = await startServer({ publish: () => Promise.reject(new Error('the disk is gone')) });
     const peer = await Peer.publishing(server.port, 'news?key=good');
     await peer.closed;
     expect(peer.statuses.at(-1)).toBe('NetStream.Failed');
   });
 
   test('reads where to publish if it connects to another app', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await Peer.publishing(server.port, 'news?key=good', 'vod');
     await peer.closed;
     expect(peer.commands.at(-1)?.values[1]).toMatchObject({ code: 'NetConnection.Connect.InvalidApp' });
@@ -238,7 +224,7 @@ describe('A publisher that is refused', () => {
   test('leaves its sink at once if it is gone when the decision comes', async () => {
     const decision = Promise.withResolvers<void>();
     const arrived = new Arrivals();
-    const server = await start({
+    const server = await startServer({
       publish: () => decision.promise.then(() => arrived.accept()),
       limits: { handshakeTimeoutMs: 50 },
     });
@@ -252,7 +238,7 @@ describe('A publisher that is refused', () => {
 
 describe('The server', () => {
   test('says which port is in use', async () => {
-    const server = await start();
+    const server = await startServer();
     const second = new RtmpServer({ ...unused, port: server.port });
     await expect(second.listen()).rejects.toMatchObject({
       code: 'port-in-use',
@@ -277,7 +263,7 @@ describe('The server', () => {
   });
 
   test('counts what it received', async () => {
-    const server = await start();
+    const server = await startServer();
     const peer = await (await Peer.publishing(server.port, 'news?key=good')).untilStarted();
     const sentBytes = peer.socket.bytesWritten;
     peer.socket.destroy();

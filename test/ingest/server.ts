@@ -1,3 +1,4 @@
+import { afterEach } from '@jest/globals';
 import { pino } from 'pino';
 import { type Clock, systemClock, systemTimers, type Timers } from '../../src/clock.ts';
 import type { IngestLimits } from '../../src/ingest/limits.ts';
@@ -76,7 +77,13 @@ interface TestServerOptions {
   readonly publish?: RtmpServerOptions['publish'];
 }
 
-/** A server that lets whoever has the stream key "good" publish. */
+let running: TestServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.map((server) => server.close()));
+  running = [];
+});
+
+/** A server that lets whoever has the stream key "good" publish. It is closed after the test that started it. */
 export async function startServer({ publish, limits, time, tls }: TestServerOptions = {}): Promise<TestServer> {
   const log: LogLine[] = [];
   const arrivals = new Map<string, Arrivals>();
@@ -100,11 +107,18 @@ export async function startServer({ publish, limits, time, tls }: TestServerOpti
     ...(tls && { tls }),
   });
   const { port } = await server.listen();
-  return { server, port, log, arrivals, requests, close: () => server.close() };
+  const started: TestServer = { server, port, log, arrivals, requests, close: () => server.close() };
+  running.push(started);
+  return started;
 }
 
 export function arrivalsOf({ arrivals }: TestServer, program: string): Arrivals {
   const found = arrivals.get(program);
   if (found === undefined) throw new Error(`nothing was published as ${program}`);
   return found;
+}
+
+/** Until something holds that is seen in the next rounds of the event loop. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -23,6 +23,7 @@ export async function servedPage(): Promise<{ serve: RequestListener; bundleByte
   const script = bundled.outputFiles[0]?.contents ?? new Uint8Array();
   const files = new Map<string, { type: string; content: Uint8Array }>([
     ['/watch/news', { type: 'text/html; charset=utf-8', content: await readFile(`${WEB}watch.html`) }],
+    ['/assets/base.css', { type: 'text/css', content: await readFile(`${WEB}base.css`) }],
     ['/assets/watch.css', { type: 'text/css', content: await readFile(`${WEB}watch.css`) }],
     ['/assets/favicon.svg', { type: 'image/svg+xml', content: await readFile(`${WEB}favicon.svg`) }],
     ['/assets/watch.js', { type: 'text/javascript', content: script }],

@@ -1,30 +1,15 @@
-import { existsSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { Flag } from '../../src/media/chunk.ts';
+import { ffmpeg } from '../e2e/programs.ts';
+import { describeInChromium, launchChromium } from '../web/chromium.ts';
 import { servedPage } from './built-page.ts';
 import { FakeBroadcast } from './fake-broadcast.ts';
 import { FakeServer } from './fake-server.ts';
 import { type Clip, makeClip } from './test-clip.ts';
 import { flvTag, HEADER } from './viewer-harness.ts';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const hasChromium = existsSync(CHROMIUM);
-if (!hasChromium && process.env.CI) throw new Error(`no Chromium at ${CHROMIUM}: the watch page cannot be tested`);
-if (!hasChromium) process.stderr.write(`no Chromium at ${CHROMIUM}: skipping the tests of the watch page\n`);
-
-(hasChromium ? describe : describe.skip)('the watch page, in Chromium', () => {
+(ffmpeg === undefined ? describe.skip : describeInChromium)('the watch page, in Chromium', () => {
   let browser: Browser;
   let clip: Clip;
   let serving: Awaited<ReturnType<typeof servedPage>>;
@@ -41,7 +26,7 @@ if (!hasChromium) process.stderr.write(`no Chromium at ${CHROMIUM}: skipping the
   const datum = (name: string) => page.getAttribute('#watch', `data-${name}`);
 
   beforeAll(async () => {
-    [browser, serving] = await Promise.all([chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS }), servedPage()]);
+    [browser, serving] = await Promise.all([launchChromium(), servedPage()]);
     clip = makeClip(12);
   });
 
@@ -157,7 +142,7 @@ if (!hasChromium) process.stderr.write(`no Chromium at ${CHROMIUM}: skipping the
       '#token=abc&autoplay=1',
       'token-wrong-program',
       'token-wrong-program',
-      'This link is for another programme',
+      'This link is for another program',
     ],
   ] as const)('says what is wrong with %s', async (_what, fragment, refused, code, heading) => {
     if (refused !== undefined) server.refuse.set('watch', refused);
@@ -169,10 +154,7 @@ if (!hasChromium) process.stderr.write(`no Chromium at ${CHROMIUM}: skipping the
   });
 
   test('says that a page from another host without HTTPS cannot play', async () => {
-    const own = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [...ARGUMENTS, '--host-resolver-rules=MAP * 127.0.0.1'],
-    });
+    const own = await launchChromium('--host-resolver-rules=MAP * 127.0.0.1');
     try {
       const elsewhere = await own.newPage();
       await elsewhere.goto(`${server.base.replace('127.0.0.1', 'video.example')}/watch/news#token=abc`);

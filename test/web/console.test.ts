@@ -1,18 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { chromium as executablePath } from '../e2e/programs.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { describeInChromium, launchChromium } from './chromium.ts';
 import { builtConsole, FakeRelay, program, TOKEN, viewing } from './fake-relay.ts';
-
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 const news = program('news', 'EUR', { title: 'The evening news' });
 const derby = program('derby', 'JPY', { tariff: { pricePerMinute: '30', currency: 'JPY', incrementSeconds: 60 } });
@@ -21,7 +10,7 @@ const talk = program('talk', 'EUR', { live: false });
 /** A token that expired in 2001; the relay would say no more than 401. */
 const EXPIRED = `x.${Buffer.from(JSON.stringify({ exp: 1_000_000_000 })).toString('base64url')}.x`;
 
-(executablePath === undefined ? describe.skip : describe)('the console, in Chromium', () => {
+describeInChromium('the console, in Chromium', () => {
   let browser: Browser;
   let files: Awaited<ReturnType<typeof builtConsole>>;
   let relay: FakeRelay;
@@ -41,10 +30,7 @@ const EXPIRED = `x.${Buffer.from(JSON.stringify({ exp: 1_000_000_000 })).toStrin
   const rowOf = (viewer: string) => page.getByRole('row', { name: viewer });
 
   beforeAll(async () => {
-    [browser, files] = await Promise.all([
-      chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: ARGUMENTS }),
-      builtConsole(),
-    ]);
+    [browser, files] = await Promise.all([launchChromium(), builtConsole()]);
   });
 
   afterAll(() => browser.close());

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { runningCharge } from '../../src/billing/charge.ts';
+import type { LiveViewing } from '../../src/protocol/live-viewing.ts';
 import type { ProgramInfo } from '../../src/protocol/messages.ts';
-import type { LiveViewing } from '../../src/web/console/operator-api.ts';
 
 const WEB = fileURLToPath(new URL('../../src/web/', import.meta.url));
 
@@ -59,7 +59,7 @@ export async function builtConsole(): Promise<ReadonlyMap<string, File>> {
   const css = 'text/css; charset=utf-8';
   return new Map([
     ['/console', { type: 'text/html; charset=utf-8', content: await readFile(`${WEB}console.html`) }],
-    ['/assets/watch.css', { type: css, content: await readFile(`${WEB}watch.css`) }],
+    ['/assets/base.css', { type: css, content: await readFile(`${WEB}base.css`) }],
     ['/assets/console.css', { type: css, content: await readFile(`${WEB}console.css`) }],
     ['/assets/favicon.svg', { type: 'image/svg+xml', content: await readFile(`${WEB}favicon.svg`) }],
     [

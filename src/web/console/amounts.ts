@@ -18,12 +18,18 @@ export function sumByCurrency(amounts: readonly Amount[]): readonly Amount[] {
 /** Making one takes some 30 µs, and a thousand rows ask for it each second. */
 const formats = new Map<string, Intl.NumberFormat>();
 
-/** What was charged, as the browser's locale writes money. Has no more decimals than the currency's minor unit. */
+/**
+ * What was charged, as the browser's locale writes money, with the decimals that it has: for HUF, COP and others browsers know
+ * fewer than ISO 4217, by which they are charged.
+ */
 export function formatAmount({ amount, currency }: Amount): string {
-  let format = formats.get(currency);
+  const decimals = amount.split('.')[1]?.length ?? 0;
+  const kind = `${currency} ${decimals}`;
+  let format = formats.get(kind);
   if (format === undefined) {
-    format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-    formats.set(currency, format);
+    const fraction = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+    format = new Intl.NumberFormat(undefined, { style: 'currency', currency, ...fraction });
+    formats.set(kind, format);
   }
   return format.format(Number(amount));
 }

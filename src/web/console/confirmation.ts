@@ -1,6 +1,6 @@
+import type { LiveViewing } from '../../protocol/live-viewing.ts';
 import { find, setText } from '../elements.ts';
 import { formatAmount } from './amounts.ts';
-import type { LiveViewing } from './operator-api.ts';
 import { timeOf } from './viewing-row.ts';
 
 /** Asks before a viewing is revoked; Escape and the first button mean no. */

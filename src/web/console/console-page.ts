@@ -1,8 +1,9 @@
 import { systemClock, systemTimers } from '../../clock.ts';
+import type { LiveViewing } from '../../protocol/live-viewing.ts';
 import { Confirmation } from './confirmation.ts';
 import { answerOf, type ConsoleState, stateAfterFailure } from './console-state.ts';
 import { ConsoleView } from './console-view.ts';
-import type { LiveViewing, OperatorApi } from './operator-api.ts';
+import type { OperatorApi } from './operator-api.ts';
 import { overviewOf } from './overview.ts';
 import { Poll } from './poll.ts';
 import type { ViewingLine } from './viewing-row.ts';

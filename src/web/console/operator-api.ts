@@ -1,31 +1,13 @@
 import { decodeJwt } from 'jose';
 import * as z from 'zod';
 import { messageOf, TollcastError } from '../../errors.ts';
-import { type ProgramInfo, Usage } from '../../protocol/messages.ts';
+import { type LiveViewing, LiveViewingList } from '../../protocol/live-viewing.ts';
+import type { ProgramInfo } from '../../protocol/messages.ts';
 import { fetchPrograms } from '../../viewer/programs.ts';
 import { serverUrl } from '../../viewer/socket.ts';
 
 /** From a request to its answer. A relay that takes longer is one that the operator should hear about. */
 const ANSWER_WITHIN_MS = 5_000;
-
-/** `GET /v1/viewings`, one viewing that is under way. */
-export const LiveViewing = z.object({
-  viewing: z.string(),
-  viewer: z.string(),
-  program: z.string(),
-  broadcast: z.string(),
-  /** `offered` until its first receipt is durable, from which on it is charged. */
-  phase: z.enum(['offered', 'started', 'ending', 'ended']),
-  /** The last epoch whose receipt is durable. */
-  confirmedEpoch: z.int().min(1).nullable(),
-  /** Whether its control socket is there. */
-  connected: z.boolean(),
-  usage: Usage,
-});
-
-export type LiveViewing = z.infer<typeof LiveViewing>;
-
-const LiveViewingList = z.object({ viewings: z.array(LiveViewing) });
 
 export type Health = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 

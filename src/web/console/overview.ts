@@ -1,6 +1,7 @@
+import type { LiveViewing } from '../../protocol/live-viewing.ts';
 import type { ProgramInfo } from '../../protocol/messages.ts';
 import { type Amount, sumByCurrency } from './amounts.ts';
-import type { LiveViewing, Snapshot } from './operator-api.ts';
+import type { Snapshot } from './operator-api.ts';
 
 /** A program, and the viewings of it that are under way. */
 export interface ProgramFigures {

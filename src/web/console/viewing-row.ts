@@ -1,9 +1,9 @@
+import type { LiveViewing } from '../../protocol/live-viewing.ts';
 import { findWithin, fromTemplate, setText } from '../elements.ts';
 import { formatTime } from '../figures.ts';
 import { formatAmount } from './amounts.ts';
 import { statusWords } from './console-wording.ts';
 import type { Row } from './keyed-rows.ts';
-import type { LiveViewing } from './operator-api.ts';
 import { statusOf } from './overview.ts';
 
 /** A viewing under way, as a row of the table shows it. */

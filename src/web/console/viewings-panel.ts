@@ -1,9 +1,9 @@
 import { systemTimers } from '../../clock.ts';
+import type { LiveViewing } from '../../protocol/live-viewing.ts';
 import { find, setText } from '../elements.ts';
 import { formatAmounts } from './amounts.ts';
 import { count, countOf, emptyWords } from './console-wording.ts';
 import { KeyedRows } from './keyed-rows.ts';
-import type { LiveViewing } from './operator-api.ts';
 import { chargedOf, ORDERS, type Overview, type Selection, select } from './overview.ts';
 import { type ViewingLine, viewingRow } from './viewing-row.ts';
 
