@@ -8,7 +8,7 @@ export const FORMS = ['relay', 'facility', 'split'] as const;
 export type Form = (typeof FORMS)[number];
 
 export const PROGRAM = 'news';
-export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 5 };
+export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 10 };
 
 export interface DeploymentOptions {
   readonly keys?: { readonly periodMs: number };

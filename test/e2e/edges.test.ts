@@ -10,6 +10,8 @@ import { type Stage, staged } from './stage.ts';
 const PERIOD_MS = 5_000;
 const OPTIONS = { keys: { periodMs: PERIOD_MS }, clip: lightClip };
 const VIEWERS = 50;
+/** By default. */
+const EPOCH_MS = 10_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -33,7 +35,7 @@ class Watcher {
   }
 
   static async join(stage: Stage, viewer: string): Promise<Watcher> {
-    const watcher = new Watcher(stage.deployment.httpUrl, await stage.deployment.viewerToken(PROGRAM, viewer));
+    const watcher = new Watcher(stage.deployment.httpUrl, await stage.token(viewer));
     stage.leave(() => watcher.client.stop());
     await until(() => watcher.mediaMs.length > 5, `${viewer} has a picture`);
     return watcher;
@@ -59,7 +61,7 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
 (ffmpeg === undefined || natsServer === undefined ? describe.skip : describe)('edges elsewhere', () => {
   test(
     'an edge killed: its 50 viewers are on the other one within an epoch, one viewing each in the bill',
-    staged('facility', { ...OPTIONS, edges: ['e1', 'e2'] }, async (stage) => {
+    staged('facility', { clip: lightClip, edges: ['e1', 'e2'] }, async (stage) => {
       const { deployment } = stage;
       await deployment.process('e2').stop();
       const viewers = await Promise.all(Array.from({ length: VIEWERS }, (_, at) => Watcher.join(stage, `viewer-${at}`)));
@@ -69,13 +71,13 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
 
       await deployment.process('e1').kill();
       const killedMs = Date.now();
+      await until(async () => (await viewingsOn(stage, 'e2')) === VIEWERS, 'everybody is at the other edge');
       await until(() => viewers.every((viewer) => viewer.after(killedMs + 100)), 'everybody has a picture again');
       const awayMs = viewers.map((viewer) => (viewer.after(killedMs + 100) ?? 0) - killedMs).sort((a, b) => a - b);
       process.stderr.write(
-        `away for ${awayMs[VIEWERS / 2]} ms in the middle, ${awayMs.at(-1)} ms at most, of a period of ${PERIOD_MS} ms\n`,
+        `away for ${awayMs[VIEWERS / 2]} ms in the middle, ${awayMs.at(-1)} ms at most, of an epoch of ${EPOCH_MS} ms\n`,
       );
-      expect(awayMs.at(-1)).toBeLessThan(PERIOD_MS);
-      expect(await viewingsOn(stage, 'e2')).toBe(VIEWERS);
+      expect(awayMs.at(-1)).toBeLessThan(EPOCH_MS);
 
       const ends = await Promise.all(viewers.map(({ client }) => client.stop()));
       expect(ends.every((end) => end.by === 'server' && end.reason === 'stopped')).toBe(true);
@@ -154,12 +156,12 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
       await pause(PERIOD_MS);
       const { fromMs, toMs } = viewer.longestGap();
       process.stderr.write(`stopped: ${toMs - fromMs} ms without a picture\n`);
+      const watchedMs = Date.now() - (viewer.mediaMs[0] ?? 0);
       expect(await viewer.client.stop()).toMatchObject({ reason: 'stopped' });
       expect(viewer.viewings.size).toBe(1);
       const [charge] = await deployment.charges();
-      const joinedMs = viewer.mediaMs[0] ?? 0;
       // What the edge before had not reported when it was stopped is in the bill too.
-      expect(charge?.viewings[0]?.billableMs).toBeGreaterThan(Date.now() - joinedMs - (toMs - fromMs) - 2_500);
+      expect(charge?.viewings[0]?.billableMs).toBeGreaterThan(watchedMs - (toMs - fromMs) - 1_500);
     }),
     60_000,
   );
@@ -173,7 +175,7 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
       await pause(2_000);
       const ends = await Promise.all(viewers.map(({ client }) => client.stop()));
       expect(ends).toMatchObject([{ reason: 'stopped' }, { reason: 'stopped' }]);
-      for (const charge of await stage.deployment.charges()) expect(charge.billableSeconds).toBe(5);
+      for (const charge of await stage.deployment.charges()) expect(charge.billableSeconds).toBe(10);
     }),
     60_000,
   );

@@ -51,7 +51,7 @@ const AWAY_MS = 30_000;
       const views = await Promise.all(
         names.map(async (viewer) => {
           const out = scratch.file(`${viewer}.flv`);
-          const token = await deployment.viewerToken(PROGRAM, viewer);
+          const token = await stage.token(viewer);
           const child = stage.child(
             startTollcast('view', deployment.httpUrl, '--program', PROGRAM, '--token', token, '--out', out, '--json'),
           );

@@ -1,4 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
+import { openDataFolder } from '../../src/config/data-folder.ts';
+import { signViewerToken } from '../../src/tokens/viewer-token.ts';
 import { clip, publish } from './clip.ts';
 import { Deployment, type DeploymentOptions, type Form, PROGRAM, TARIFF } from './deployment.ts';
 import { RawViewer } from './raw-viewer.ts';
@@ -31,12 +33,18 @@ export class Stage {
     const { deployment } = this;
     const raw = new RawViewer(deployment.viewersUrl);
     this.leave(() => raw.close());
-    await raw.watch(PROGRAM, await deployment.viewerToken(PROGRAM, viewer), TARIFF);
+    await raw.watch(PROGRAM, await this.token(viewer), TARIFF);
     await this.#explained(
       until(() => raw.chunks.length > 10, `chunks came to ${viewer}`),
       () => JSON.stringify(raw.messages),
     );
     return raw;
+  }
+
+  /** As the command line signs them, without a process for each. */
+  token(viewer: string, ttlSeconds = 3_600): Promise<string> {
+    const { tokenSecret } = openDataFolder(this.deployment.data);
+    return signViewerToken({ viewer, programs: [PROGRAM], ttlSeconds }, tokenSecret);
   }
 
   /** What is to be ended with the test. */
