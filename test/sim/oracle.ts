@@ -31,7 +31,8 @@ interface Seen {
   readonly receipts: Map<number, { readonly stampedMs: number; readonly durableMs: number }>;
   readonly received: Set<number>;
   newestKey?: { readonly epoch: number; readonly atMs: number; readonly isFirst: boolean };
-  readonly sends: { readonly atMs: number; readonly epoch: number }[];
+  /** When chunks were sent to it, by each edge. */
+  readonly sends: Map<string, number[]>;
   /** When it was stopped, revoked or superseded: no later key. */
   closedMs?: number;
   /** Its end is durable. */
@@ -56,6 +57,8 @@ export class Oracle {
   readonly #current = new Map<string, string>();
   readonly #keys = new Map<string, string>();
   #violation: Violation | undefined;
+  /** Until then edges may not have heard that a gate is closed: a named allowance, of a second. */
+  #deafUntilMs = 0;
   /** For figures. */
   readonly counts = { viewings: 0, receipts: 0, chunks: 0, keys: 0, kills: 0, statements: 0 };
 
@@ -147,13 +150,20 @@ export class Oracle {
     this.viewings.get(viewing)?.gaveAway.add(why);
   }
 
+  /** Nothing that was said in the meantime has reached the edges. */
+  outageEnded(): void {
+    this.#deafUntilMs = this.#time.nowMs + 1_000;
+  }
+
   /** A chunk leaves an edge. */
-  chunkSent(viewing: string, epoch: number): void {
+  chunkSent(viewing: string, epoch: number, edge: string): void {
     const seen = this.#seen(viewing);
     if (!seen.receipts.has(epoch)) this.fail(3, `${viewing} was sent a chunk of epoch ${epoch}, whose receipt is not durable`);
-    if (seen.closedMs !== undefined && this.#time.nowMs > seen.closedMs + this.#slackMs)
+    if (seen.closedMs !== undefined && this.#time.nowMs > Math.max(seen.closedMs, this.#deafUntilMs) + this.#slackMs)
       this.fail(5, `${viewing} was sent a chunk after its end at ${seen.closedMs} ms`);
-    seen.sends.push({ atMs: this.#time.nowMs, epoch });
+    const sends = seen.sends.get(edge) ?? [];
+    seen.sends.set(edge, sends);
+    sends.push(this.#time.nowMs);
     this.counts.chunks++;
   }
 
@@ -178,7 +188,7 @@ export class Oracle {
     const lasted =
       startedMs === undefined ? [] : [{ fromMs: seen.process.startedMs + startedMs, toMs: this.#wholeMs(seen, endedMs) }];
     const paidFor = intersect(intersect(lasted, this.#confirmed(seen)), this.#served(seen));
-    const reports = seen.sends.length === 0 ? 0 : totalMs(this.#served(seen)) / 1_000 + 2;
+    const reports = seen.sends.size === 0 ? 0 : totalMs(this.#served(seen)) / 1_000 + 2;
     const slackMs = this.#slackMs * reports;
     if (billedMs > totalMs(paidFor) + slackMs)
       this.fail(5, `${record.viewing} is billed ${billedMs} ms, but was served ${totalMs(paidFor)} ms of what it confirmed`);
@@ -215,7 +225,7 @@ export class Oracle {
       process,
       receipts: new Map(),
       received: new Set(),
-      sends: [],
+      sends: new Map(),
       hasEnded: false,
       gaveAway: new Set(),
     };
@@ -243,10 +253,12 @@ export class Oracle {
   }
 
   #served(seen: Seen): SpanMs[] {
-    const spans = seen.sends.slice(1).flatMap(({ atMs }, at) => {
-      const fromMs = seen.sends[at]?.atMs ?? atMs;
-      return atMs - fromMs <= MAX_SERVED_GAP_MS ? [{ fromMs, toMs: atMs }] : [];
-    });
+    const spans = [...seen.sends.values()].flatMap((sends) =>
+      sends.slice(1).flatMap((toMs, at) => {
+        const fromMs = sends[at] ?? toMs;
+        return toMs - fromMs <= MAX_SERVED_GAP_MS ? [{ fromMs, toMs }] : [];
+      }),
+    );
     return normalise(spans);
   }
 }

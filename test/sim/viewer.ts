@@ -246,6 +246,8 @@ export class SimMediaSocket implements MediaSocket {
   readonly viewing: string;
   readonly #lost: () => void;
   #detach: (() => void) | undefined;
+  /** Which process serves it. */
+  edge = '';
   isOpen = true;
   bufferedBytes = 0;
   /** Has never been full. */

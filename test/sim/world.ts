@@ -179,6 +179,7 @@ export class SimWorld {
   async join(program: string, ticket: string, url: string, socket: SimMediaSocket): Promise<boolean> {
     const name = /^sim:\/\/(\w+)/.exec(url)?.[1] ?? 'local';
     const host = this.#edges.get(name);
+    socket.edge = host?.process.boot ?? '';
     if (host === undefined || !host.process.isAlive || !(await host.edge.knows(program, ticket))) return false;
     const detach = host.process.isAlive && socket.isOpen ? host.edge.attach(program, ticket, socket) : undefined;
     if (detach !== undefined) socket.attached(detach);
@@ -199,7 +200,7 @@ export class SimWorld {
       };
       const epoch = read((config & 0x80) !== 0, (config >> 4) & 7);
       const counter = read((config & 0x08) !== 0, config & 7);
-      this.oracle.chunkSent(socket.viewing, epoch);
+      this.oracle.chunkSent(socket.viewing, epoch, socket.edge);
       at += 4 + length;
       if (!this.#seams.arrives(this.#slowSockets > 0)) continue;
       const before = this.#contiguous.get(socket);
@@ -374,7 +375,9 @@ export class SimWorld {
     this.#sometimes(25_000, () => this.#killEdge(random.pick(['e1', 'e2'])));
     this.#sometimes(30_000, () => {
       for (const { id } of this.#server?.authority.sessions() ?? []) this.oracle.gaveAway(id, 'outage');
-      this.#bus.outage(random.between(200, 6_000));
+      const forMs = random.between(200, 6_000);
+      time.after(forMs, () => this.oracle.outageEnded());
+      this.#bus.outage(forMs);
     });
   }
 
