@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Certificates } from '../config/certificates.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
-import { secureAnswers } from './security-headers.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** Nobody sends a body here. */
 const MAX_BODY_BYTES = 16_384;
@@ -31,9 +31,20 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
     return server;
   };
   const logController = new LogController({ disableRequestLogging: true });
-  const app = Fastify({ loggerInstance, serverFactory, logController, bodyLimit: MAX_BODY_BYTES });
+  const secure = securityHeaders({ isTls: tls !== undefined });
+  const app = Fastify({
+    loggerInstance,
+    serverFactory,
+    logController,
+    bodyLimit: MAX_BODY_BYTES,
+    // A path that cannot be decoded comes by no hook.
+    frameworkErrors: ({ message }, _, reply) => reply.headers(secure).code(400).send({ code: 'bad-request', message }),
+  });
 
-  secureAnswers(app, { isTls: tls !== undefined });
+  // A route that says something else itself is left to say it.
+  app.addHook('onSend', async (_, reply) => {
+    for (const [name, value] of Object.entries(secure)) if (!reply.hasHeader(name)) reply.header(name, value);
+  });
   allowOrigins(app, allowedOrigins);
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ code: 'not-found', message: 'there is nothing here' }));
   app.setErrorHandler((error, _, reply) => {

@@ -44,7 +44,9 @@ function sparingFetch(): typeof fetch {
     try {
       const response = await fetch(input, options);
       if (response.status !== 200) throw new Error(`HTTP status ${response.status} instead of 200`);
-      return new Response(await bounded(response));
+      const text = (await bounded(response)).toString();
+      demandJwks(text);
+      return new Response(text);
     } catch (error) {
       failed = { error, atMs: performance.now() };
       throw error;
@@ -52,7 +54,16 @@ function sparingFetch(): typeof fetch {
   };
 }
 
-async function bounded({ body }: Response): Promise<Buffer<ArrayBuffer>> {
+/** Of other kinds of keys too, for a site may publish them for others. */
+function demandJwks(text: string): void {
+  try {
+    createLocalJWKSet(JSON.parse(text));
+  } catch {
+    throw new Error('that is no JWK set');
+  }
+}
+
+async function bounded({ body }: Response): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of body ?? []) {
