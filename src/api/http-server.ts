@@ -38,7 +38,9 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
     logController,
     bodyLimit: MAX_BODY_BYTES,
     // A path that cannot be decoded comes by no hook.
-    frameworkErrors: ({ message }, _, reply) => reply.headers(secure).code(400).send({ code: 'bad-request', message }),
+    frameworkErrors: ({ message }, _, { raw }) => {
+      raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
+    },
   });
 
   // A route that says something else itself is left to say it.
