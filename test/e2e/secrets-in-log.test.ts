@@ -98,6 +98,9 @@ async function live(operated: Operated, streamKey: string, secrets: Secrets): Pr
   await refused(`${rtmpUrl}/news?key=${streamKey}`);
   await refused(`${rtmpUrl}/news?key=${other.streamKey}`);
   await refused(`${rtmpUrl}/nothing?key=${streamKey}`);
+  await refused(`${rtmpUrl}/${streamKey}`);
+  await refused(`${rtmpUrl}/${streamKey}?key=${streamKey}`);
+  await refused(`${rtmpUrl}/news/${streamKey}`);
 
   const [token, operator] = [await operated.viewerToken('news', 'alice'), await operatorToken(data)];
   secrets.text('viewer token', token);
