@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { openDataFolder } from '../../src/config/data-folder.ts';
 import { publishFile } from '../../src/ingest/publisher.ts';
@@ -18,6 +18,13 @@ const CLIP = fileURLToPath(new URL('../../config/demo/clip.flv', import.meta.url
 const TRACE = { level: 'trace' };
 const KEYS = { periodMs: 1_000 };
 
+/** What is to be ended, whatever becomes of a test. */
+const running: { kill(): Promise<void> | void }[] = [];
+
+afterEach(async () => {
+  for (const each of running.splice(0)) await each.kill();
+});
+
 /** A server at the most talkative log level, and all that it says. */
 class Talker {
   readonly #child: ChildProcess;
@@ -27,6 +34,7 @@ class Talker {
     const file = scratch.file(`${command}.json`);
     writeFileSync(file, JSON.stringify({ ...config, log: TRACE }));
     this.#child = startTollcast(command, '--config', file, ...args);
+    running.push(this);
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => (this.#said += text));
   }
@@ -37,6 +45,10 @@ class Talker {
 
   url(forWhom: string): Promise<string> {
     return until(() => new RegExp(`for ${forWhom}\\s+(\\S+)`).exec(this.#said)?.[1], `listens for ${forWhom}: ${this.#said}`);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   async stop(): Promise<void> {
@@ -178,6 +190,7 @@ test('a relay that logs all it can shows no secret of anybody', async () => {
     using scratch = new Scratch();
     const data = scratch.file('data');
     const nats = await NatsProcess.start(scratch, ['e1']);
+    running.push(nats);
     const httpPort = await freePort();
     const secrets = new Secrets();
     const { streamKey } = await new Operated(data, '', '').addProgram('news');
@@ -210,7 +223,6 @@ test('a relay that logs all it can shows no secret of anybody', async () => {
     await until(() => authority.said.includes('revoked'), 'revoked');
     const all = [impostor, encryptor, edge, authority];
     for (const each of all) await each.stop();
-    await nats.kill();
     for (const each of all) expect(secrets.shownBy(each.said)).toEqual([]);
   },
   90_000,

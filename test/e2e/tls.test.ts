@@ -117,9 +117,13 @@ test('SIGHUP ends no server that runs without a terminal, with or without certif
   using scratch = new Scratch();
   const config = { http: { port: 0 }, rtmp: { port: 0 } };
   const relay = await ServerProcess.start(scratch, 'serve', config, ['viewers', 'broadcasters'], scratch.file('data'));
-  process.kill(relay.pid, 'SIGHUP');
-  expect(await (await fetch(`${relay.url('viewers')}/healthz`)).json()).toEqual({ status: 'ok' });
-  expect(await relay.stop()).toBe(0);
+  try {
+    process.kill(relay.pid, 'SIGHUP');
+    expect(await (await fetch(`${relay.url('viewers')}/healthz`)).json()).toEqual({ status: 'ok' });
+    expect(await relay.stop()).toBe(0);
+  } finally {
+    await relay.kill();
+  }
 }, 20_000);
 
 test('a certificate without its key is refused at start in one line', async () => {

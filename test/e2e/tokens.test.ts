@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   type CryptoKey,
   decodeJwt,
@@ -288,9 +288,20 @@ describe('the secret that signs tokens', () => {
     return code === 'not-live' ? 'good' : code;
   };
 
+  let scratch: Scratch;
+  let relay: RelayProcess;
+
+  beforeEach(async () => {
+    scratch = new Scratch();
+    relay = await RelayProcess.start(scratch);
+  });
+
+  afterEach(async () => {
+    await relay.kill();
+    scratch[Symbol.dispose]();
+  });
+
   test('is rotated under a running relay: both are good until the old one is over; then it is forgotten, and its file gone', async () => {
-    using scratch = new Scratch();
-    const relay = await RelayProcess.start(scratch);
     const { data } = relay;
     await relay.addProgram('news');
     const [before, operator] = [await token(data, ...VIEWER), await token(data, 'operator')];
@@ -319,8 +330,6 @@ describe('the secret that signs tokens', () => {
   }, 40_000);
 
   test('is rotated at once where it was stolen, whatever was kept before', async () => {
-    using scratch = new Scratch();
-    const relay = await RelayProcess.start(scratch);
     const { data } = relay;
     await relay.addProgram('news');
     const first = await token(data, ...VIEWER);
@@ -333,27 +342,23 @@ describe('the secret that signs tokens', () => {
     expect(await operate(relay, operator)).toBe(401);
     expect([await answer(relay, first), await answer(relay, second)]).toEqual(['token-invalid', 'token-invalid']);
     expect(await answer(relay, await token(data, ...VIEWER))).toBe('good');
-    await relay.stop();
   }, 40_000);
 
   test('and the one before are both good after a kill and a restart', async () => {
-    using scratch = new Scratch();
-    const killed = await RelayProcess.start(scratch);
-    await killed.addProgram('news');
-    const before = await token(killed.data, ...VIEWER);
-    await tollcast('token', 'rotate', '--keep', '1h', '--data', killed.data);
-    await killed.kill();
-    const relay = await RelayProcess.start(scratch);
+    await relay.addProgram('news');
+    const before = await token(relay.data, ...VIEWER);
+    await tollcast('token', 'rotate', '--keep', '1h', '--data', relay.data);
+    await relay.kill();
+    relay = await RelayProcess.start(scratch);
     expect(await answer(relay, before)).toBe('good');
     expect(await answer(relay, await token(relay.data, ...VIEWER))).toBe('good');
-    await relay.stop();
   }, 40_000);
+});
 
-  test.each([
-    [['--keep', '1h', '--now'], 2],
-    [['--keep', 'soon'], 2],
-    [['--data', '/nonexistent/folder'], 1],
-  ])('is not rotated by a wrong command line: %j', async (args, code) => {
-    expect(await tollcast('token', 'rotate', ...args)).toMatchObject({ code, stdout: '' });
-  });
+test.each([
+  [['--keep', '1h', '--now'], 2],
+  [['--keep', 'soon'], 2],
+  [['--data', '/nonexistent/folder'], 1],
+])('the secret that signs tokens is not rotated by a wrong command line: %j', async (args, code) => {
+  expect(await tollcast('token', 'rotate', ...args)).toMatchObject({ code, stdout: '' });
 });
