@@ -2,8 +2,10 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import type { Certificates } from '../config/certificates.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** Nobody sends a body here. */
 const MAX_BODY_BYTES = 16_384;
@@ -13,7 +15,7 @@ export interface HttpServerPorts {
   readonly log: Logger;
   /** Origins, besides the server's own, whose pages may read answers and open sockets. */
   readonly allowedOrigins: readonly string[];
-  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  readonly tls?: Pick<Certificates, 'cert' | 'key' | 'follow'>;
   /** Why this process is not ready; undefined if it is. */
   notReady(): string | undefined;
 }
@@ -22,16 +24,36 @@ export interface HttpServerPorts {
 export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: HttpServerPorts): FastifyInstance {
   // Where it listens is said by whoever knows what for.
   const loggerInstance: FastifyBaseLogger = log.child({}, { level: 'warn' });
-  const serverFactory: FastifyServerFactory = (handler) =>
-    tls === undefined ? createHttpServer(handler) : createHttpsServer(tls, handler);
+  const serverFactory: FastifyServerFactory = (handler) => {
+    if (tls === undefined) return createHttpServer(handler);
+    const server = createHttpsServer({ cert: tls.cert, key: tls.key }, handler);
+    tls.follow(server);
+    return server;
+  };
   const logController = new LogController({ disableRequestLogging: true });
-  const app = Fastify({ loggerInstance, serverFactory, logController, bodyLimit: MAX_BODY_BYTES });
+  const secure = securityHeaders({ isTls: tls !== undefined });
+  const app = Fastify({
+    loggerInstance,
+    serverFactory,
+    logController,
+    bodyLimit: MAX_BODY_BYTES,
+    // A path that cannot be decoded comes by no hook.
+    frameworkErrors: ({ message }, _, { raw }) => {
+      raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
+    },
+  });
 
+  // A route that says something else itself is left to say it.
+  app.addHook('onSend', async (_, reply) => {
+    for (const [name, value] of Object.entries(secure)) if (!reply.hasHeader(name)) reply.header(name, value);
+  });
   allowOrigins(app, allowedOrigins);
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ code: 'not-found', message: 'there is nothing here' }));
   app.setErrorHandler((error, _, reply) => {
     if (error instanceof TollcastError)
       return reply.code(error.code === 'unauthorized' ? 401 : 400).send({ code: error.code, message: error.message });
+    const refused = refusalOf(error);
+    if (refused !== undefined) return reply.code(refused.status).send({ code: 'bad-request', message: refused.message });
     log.error({ err: error }, 'a request failed');
     return reply.code(500).send({ code: 'internal', message: 'that went wrong here; the log says more' });
   });
@@ -43,6 +65,12 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   });
   app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   return app;
+}
+
+/** What is wrong with a request that never reached its route, such as a body that is too long. */
+function refusalOf(error: unknown): { status: number; message: string } | undefined {
+  if (!(error instanceof Error) || !('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
+  return error.statusCode >= 400 && error.statusCode < 500 ? { status: error.statusCode, message: error.message } : undefined;
 }
 
 /** CORS for pages that embed the player: they read the programs' prices. Nothing here works by cookies, so nothing else is at stake. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What a WebSocket path does with a request for it. */
 export interface SocketRoute {
@@ -72,7 +73,12 @@ function refuse(socket: Duplex, { status, code, message }: Refused): void {
   const body = JSON.stringify({ code, message });
   // Whoever does not close in answer would keep it open for ever.
   socket.once('finish', () => socket.destroy());
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS[status]}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const headers = {
+    connection: 'close',
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+    ...SECURITY_HEADERS,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS[status]}\r\n${lines.join('')}\r\n${body}`);
 }

@@ -1,15 +1,21 @@
 import { constants } from 'node:os';
 import { ExitCode } from './exit-code.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export const ALL_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-type Signal = (typeof SIGNALS)[number];
+type Signal = (typeof ALL_SIGNALS)[number];
 
 /** The part of `process` that this needs. */
 export interface SignalHost {
   on(signal: Signal, listener: (signal: Signal) => void): unknown;
   off(signal: Signal, listener: (signal: Signal) => void): unknown;
   exit(code: number): never;
+}
+
+interface InterruptionPorts {
+  readonly signals?: readonly Signal[];
+  readonly host?: SignalHost;
+  readonly nowMs?: () => number;
 }
 
 /**
@@ -24,8 +30,7 @@ const SAME_DEMAND_MS = 500;
  */
 export function onInterruption(
   stop: () => void,
-  host: SignalHost = process,
-  nowMs: () => number = () => performance.now(),
+  { signals = ALL_SIGNALS, host = process, nowMs = () => performance.now() }: InterruptionPorts = {},
 ): () => void {
   let demandedAtMs: number | undefined;
   const demand = (signal: Signal) => {
@@ -37,8 +42,8 @@ export function onInterruption(
       host.exit(ExitCode.signal + constants.signals[signal]);
     }
   };
-  for (const signal of SIGNALS) host.on(signal, demand);
+  for (const signal of signals) host.on(signal, demand);
   return () => {
-    for (const signal of SIGNALS) host.off(signal, demand);
+    for (const signal of signals) host.off(signal, demand);
   };
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { openExistingDataFolder } from '../config/data-folder.ts';
@@ -27,7 +27,15 @@ export function addToken(parent: Command): void {
     .description("sign a token for the operator's console and HTTP API")
     .option('--ttl <time>', 'how long it is good for', '1h')
     .action((_: unknown, command: Command) => operator(readOptions(command, OperatorOptions)));
+  group
+    .command('rotate')
+    .description('make another secret that signs tokens; a running relay takes it at once')
+    .option('--keep <time>', 'how long tokens of the secret before stay valid', '24h')
+    .addOption(new Option('--now', 'void every token that was signed so far').conflicts('keep'))
+    .action((_: unknown, command: Command) => rotate(readOptions(command, RotateOptions)));
 }
+
+const RotateOptions = CommonOptions.extend({ keep: TtlSeconds, now: z.boolean().default(false) });
 
 const notCap = 'is not a decimal such as 5.00';
 
@@ -67,6 +75,21 @@ async function viewer({ data, json, ...options }: z.infer<typeof ViewerOptions>)
 
 async function operator({ data, json, ttl }: z.infer<typeof OperatorOptions>): Promise<void> {
   printToken(await signOperatorToken(ttl, openExistingDataFolder(data).tokenSecret), json, {});
+}
+
+function rotate({ data, json, keep, now }: z.infer<typeof RotateOptions>): void {
+  const { tokenSecrets } = openExistingDataFolder(data);
+  const before = tokenSecrets.current;
+  const { kid } = tokenSecrets.rotate(now ? 0 : keep);
+  const kept = tokenSecrets.retired.map(({ kid, untilMs }) => ({ kid, until: isoTime(untilMs) }));
+  if (json) {
+    printJson({ kid, kept });
+    return;
+  }
+  print(`tokens are signed with the secret ${kid} now`);
+  if (now) print('all tokens that were signed before are void');
+  for (const each of kept)
+    print(`tokens of ${each.kid}${each.kid === before.kid ? ', the one before,' : ''} are valid until ${each.until}`);
 }
 
 function printToken(token: string, json: boolean, claims: object): void {

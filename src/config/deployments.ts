@@ -1,24 +1,46 @@
 import { z } from 'zod';
-import { broadcast, host, http, keys, log, nats, rtmp, rtmps, viewersAdmitted, viewersServed } from './sections.ts';
+import {
+  broadcast,
+  host,
+  http,
+  httpWithPages,
+  keys,
+  log,
+  nats,
+  rtmp,
+  rtmps,
+  tokens,
+  viewersAdmitted,
+  viewersServed,
+} from './sections.ts';
 
 /** How the parts of a deployment that is spread over hosts are set up: config/facility.yaml, authority.yaml, encryptor.yaml, edge.yaml. */
 
 /** Form 2: encryptor and authority; edges elsewhere. */
 export const FacilityConfig = z.strictObject({
   host,
-  http,
+  http: httpWithPages,
   rtmp,
   rtmps: rtmps.optional(),
   broadcast,
   keys,
   viewers: viewersAdmitted,
+  tokens,
   nats: nats('authority', 'encryptor'),
   log,
 });
 export type FacilityConfig = z.infer<typeof FacilityConfig>;
 
 /** Form 1: the billing server. */
-export const AuthorityConfig = z.strictObject({ host, http, keys, viewers: viewersAdmitted, nats: nats('authority'), log });
+export const AuthorityConfig = z.strictObject({
+  host,
+  http: httpWithPages,
+  keys,
+  viewers: viewersAdmitted,
+  tokens,
+  nats: nats('authority'),
+  log,
+});
 export type AuthorityConfig = z.infer<typeof AuthorityConfig>;
 
 /** Form 1: the broadcast facility. */

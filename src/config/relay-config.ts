@@ -1,16 +1,17 @@
 import { z } from 'zod';
 import { loadConfig } from './load-config.ts';
-import { broadcast, host, http, keys, log, nats, rtmp, rtmps, viewersHere } from './sections.ts';
+import { broadcast, host, httpWithPages, keys, log, nats, rtmp, rtmps, tokens, viewersHere } from './sections.ts';
 
 /** How a relay is set up (config/relay.yaml). */
 export const RelayConfig = z.strictObject({
   host,
-  http,
+  http: httpWithPages,
   rtmp,
   rtmps: rtmps.optional(),
   broadcast,
   keys,
   viewers: viewersHere,
+  tokens,
   /** Only where it has further edges, on other hosts. */
   nats: nats('authority', 'encryptor').optional(),
   log,

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { type KeyRules, scheduleFault } from '../keys/schedule.ts';
+import { ISSUER_ALGORITHMS } from '../tokens/token-issuer.ts';
+import { AUDIENCE, ISSUER } from '../tokens/viewer-token.ts';
 
 /** The parts that configurations are made of: one schema is type, check, default and error text. config/*.yaml explain each. */
 const port = z.int().min(0).max(65_535);
@@ -10,15 +12,60 @@ const certificate = z.strictObject({ certFile: z.string(), keyFile: z.string() }
 
 export const host = z.string().min(1).default('127.0.0.1');
 
-export const http = z
+const listener = {
+  port: port.default(8080),
+  tls: certificate.optional(),
+  /** Origins, besides the server's own, whose pages may open sockets. */
+  allowedOrigins: z.array(z.string()).default([]),
+};
+
+const notOrigin = 'is not an origin such as https://shop.example';
+const origin = z.string().regex(/^https?:\/\/(\*\.)?[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/i, notOrigin);
+
+export const http = z.strictObject(listener).prefault({});
+export type HttpConfig = z.infer<typeof http>;
+
+/** Of a server that has the pages. `frameAncestors`: origins whose pages may show the watch page in a frame. */
+export const httpWithPages = z.strictObject({ ...listener, frameAncestors: z.array(origin).max(100).default([]) }).prefault({});
+export type HttpWithPagesConfig = z.infer<typeof httpWithPages>;
+
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** Keys that came over a line that anybody could write to would let anybody sign. */
+const isSafe = (url: string): boolean =>
+  URL.canParse(url) && (new URL(url).protocol === 'https:' || LOOPBACK.has(new URL(url).hostname));
+
+const issuer = z
   .strictObject({
-    port: port.default(8080),
-    tls: certificate.optional(),
-    /** Origins, besides the server's own, whose pages may open sockets. */
-    allowedOrigins: z.array(z.string()).default([]),
+    /** Stands before the viewer's name in bills, so it holds nothing that would divide there. */
+    issuer: z
+      .string()
+      .regex(/^[^|\s\p{Cc}]{1,200}$/u, 'is not 1 to 200 characters without spaces and without |')
+      .refine((name) => name !== ISSUER, `is how the relay itself signs: choose another than "${ISSUER}"`),
+    /** A JWK set (RFC 7517) of public keys: one of the two. */
+    jwksFile: z.string().min(1).optional(),
+    jwksUrl: z
+      .url({ protocol: /^https?$/ })
+      .refine(isSafe, 'must be https://, or http:// on this host')
+      .optional(),
+    algorithms: z
+      .array(z.enum(ISSUER_ALGORITHMS))
+      .min(1)
+      .default([...ISSUER_ALGORITHMS]),
+    audience: z.string().min(1).max(256).default(AUDIENCE),
+  })
+  .refine(({ jwksFile, jwksUrl }) => (jwksFile === undefined) !== (jwksUrl === undefined), 'needs one of jwksFile and jwksUrl');
+
+export const tokens = z
+  .strictObject({
+    issuers: z
+      .array(issuer)
+      .max(32)
+      .default([])
+      .refine((all) => new Set(all.map(({ issuer }) => issuer)).size === all.length, 'has an issuer twice'),
   })
   .prefault({});
-export type HttpConfig = z.infer<typeof http>;
+export type TokensConfig = z.infer<typeof tokens>;
 
 export const rtmp = z
   .strictObject({

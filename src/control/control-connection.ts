@@ -10,7 +10,7 @@ import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { verifyViewerToken } from '../tokens/viewer-token.ts';
+import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import { MessageBudget } from './message-budget.ts';
 
 export interface ControlLimits {
@@ -28,7 +28,7 @@ export interface ControlPorts {
   readonly timers: Timers;
   readonly log: Logger;
   readonly limits: ControlLimits;
-  readonly tokenSecret: Uint8Array;
+  readonly tokens: Pick<TokenVerifier, 'viewer'>;
 }
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
@@ -116,7 +116,7 @@ export class ControlConnection implements Channel {
   }
 
   async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>): Promise<ViewingSession> {
-    const verified = await verifyViewerToken(token, this.#ports.tokenSecret);
+    const verified = await this.#ports.tokens.viewer(token);
     const watch = await verifyWatch(jws).catch((error) => {
       throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
     });

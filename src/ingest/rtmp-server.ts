@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { type Clock, systemTimers, type Timers } from '../clock.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
@@ -10,12 +10,19 @@ import { RtmpSession } from './rtmp-session.ts';
 
 export type { PublicationSink, PublishDecision, PublishRequest } from './publication.ts';
 
+/** Certificate chain and private key, PEM. `follow` has a server show others from when they change. */
+export interface RtmpsCertificate {
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+  follow?(server: TlsServer): void;
+}
+
 export interface RtmpServerOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
-  /** Certificate chain and private key, PEM. With it the server speaks RTMPS. */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+  /** With it the server speaks RTMPS. */
+  readonly tls?: RtmpsCertificate;
   readonly limits?: Partial<IngestLimits>;
   readonly log: Logger;
   readonly clock: Pick<Clock, 'nowMs'>;
@@ -102,9 +109,11 @@ export class RtmpServer {
         if (this.#admit(socket)) this.#begin(socket);
       });
     }
-    const server = createTlsServer({ ...tls, handshakeTimeout: this.#limits.handshakeTimeoutMs }, (secured) =>
+    const { cert, key } = tls;
+    const server = createTlsServer({ cert, key, handshakeTimeout: this.#limits.handshakeTimeoutMs }, (secured) =>
       this.#begin(secured),
     );
+    tls.follow?.(server);
     // Counted from the first byte, not from the end of the TLS handshake.
     server.prependListener('connection', (socket: Socket) => this.#admit(socket));
     server.on('tlsClientError', (error, socket) => {

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import { serveAuthority } from '../api/authority-routes.ts';
 import { servePages } from '../api/pages.ts';
 import type { SocketRoute } from '../api/upgrade.ts';
@@ -6,7 +7,8 @@ import { RemoteEncryptors } from '../authority/remote-encryptors.ts';
 import type { Bus } from '../bus/bus.ts';
 import type { Timers } from '../clock.ts';
 import type { DataFolder } from '../config/data-folder.ts';
-import type { KeyRules, ViewersConfig } from '../config/sections.ts';
+import type { HttpWithPagesConfig, KeyRules, TokensConfig, ViewersConfig } from '../config/sections.ts';
+import type { TokenSecrets } from '../config/token-secrets.ts';
 import type { ControlLimits } from '../control/control-connection.ts';
 import { controlPath, controlRoute } from '../control/control-route.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../control/encryptor-route.ts';
@@ -15,6 +17,8 @@ import { lockDataFolder } from '../ledger/lock.ts';
 import { openReader } from '../ledger/reader.ts';
 import { recover } from '../ledger/recovery.ts';
 import { openLedger } from '../ledger/sqlite-ledger.ts';
+import { tokenIssuer } from '../tokens/token-issuer.ts';
+import { TokenVerifier } from '../tokens/token-verifier.ts';
 import { version } from '../version.ts';
 import { END_REASONS } from '../viewing/end-reason.ts';
 import type { Host } from './host.ts';
@@ -31,6 +35,16 @@ const FOREIGN_POLL_MS = 200;
 /** How often the ledger gets a sign of life: what an interrupted viewing is billed to. */
 const LIFE_MS = 1_000;
 
+/** How often secrets that are over are removed, and what became of their files is said. */
+const SECRETS_MS = 1_000;
+
+export interface AuthorityConfig {
+  readonly keys: KeyRules;
+  readonly viewers: ViewersConfig;
+  readonly http: HttpWithPagesConfig;
+  readonly tokens: TokensConfig;
+}
+
 export interface AuthorityRole {
   readonly authority: Authority;
   readonly sockets: readonly (readonly [RegExp, SocketRoute])[];
@@ -44,9 +58,11 @@ export interface AuthorityRole {
  */
 export async function authorityRole(
   host: Host,
-  { config, data, bus, http }: { config: { keys: KeyRules; viewers: ViewersConfig }; data: DataFolder; bus: Bus; http: HttpRole },
+  { config, data, bus, http }: { config: AuthorityConfig; data: DataFolder; bus: Bus; http: HttpRole },
 ): Promise<AuthorityRole> {
   const { clock, timers, log } = host;
+  const issuers = config.tokens.issuers.map((issuer) => tokenIssuer(issuer, log));
+  const tokens = new TokenVerifier(data.tokenSecrets, issuers);
   const lock = lockDataFolder(data.folder);
   host.onClose(() => lock.release());
   const left = recover({ file: data.ledgerFile, clock, version });
@@ -58,12 +74,13 @@ export async function authorityRole(
   const reader = openReader(data.ledgerFile);
   host.onClose(() => reader.close());
   host.onClose(beat(ledger, timers));
+  host.onClose(tendSecrets(data.tokenSecrets, timers, log));
 
   const authority = new Authority({ clock, timers, log, bus, ledger, reader, rules: { ...config.keys, ...config.viewers } });
-  serveAuthority(http.app, authority, data.tokenSecret);
-  servePages(http.app);
+  serveAuthority(http.app, authority, tokens);
+  servePages(http.app, config.http.frameAncestors);
   measure(host, authority, ledger);
-  const controlPorts = { authority, clock, timers, log, tokenSecret: data.tokenSecret, limits: CONTROL_LIMITS };
+  const controlPorts = { authority, clock, timers, log, tokens, limits: CONTROL_LIMITS };
   const encryptors = new RemoteEncryptors({ authority, ledger, reader, clock, timers, log });
   host.onClose(() => encryptors.close());
   const encryptorPorts = { encryptors, clock, timers, log, limits: ENCRYPTOR_LIMITS };
@@ -82,6 +99,33 @@ function beat(ledger: Ledger, timers: Timers): () => void {
       if (ledger.state.fault === undefined) ledger.append({ kind: 'life' }).catch(() => undefined);
       next();
     });
+  };
+  next();
+  return () => cancel();
+}
+
+/** Secrets that are over are forgotten and removed; that another one signs, or that their files are broken, is said once. */
+function tendSecrets(secrets: TokenSecrets, timers: Timers, log: Logger): () => void {
+  let cancel: () => void;
+  let { fault } = secrets;
+  let { kid } = secrets.current;
+  const tend = () => {
+    const before = kid;
+    kid = secrets.current.kid;
+    if (kid !== before) log.info({ kid, valid: secrets.valid().length }, 'another secret signs tokens from now on');
+    if (secrets.fault !== undefined && secrets.fault !== fault)
+      log.error({ reason: secrets.fault }, 'the secrets that sign tokens cannot be read: those before stay in use');
+    fault = secrets.fault;
+    try {
+      const removed = secrets.prune();
+      if (removed > 0) log.info({ removed }, 'old secrets of tokens are over, and removed');
+    } catch (error) {
+      log.error({ err: error }, 'old secrets of tokens are over, but their files cannot be removed');
+    }
+    next();
+  };
+  const next = () => {
+    cancel = timers.after(SECRETS_MS, tend);
   };
   next();
   return () => cancel();

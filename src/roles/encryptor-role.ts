@@ -5,7 +5,7 @@ import { encrypt } from '../encryptor/media-path.ts';
 import { Broadcasts } from '../ingest/broadcasts.ts';
 import { type PublishRequest, RtmpServer } from '../ingest/rtmp-server.ts';
 import type { Host } from './host.ts';
-import { hostAndPort, readTls } from './http-role.ts';
+import { certificates, hostAndPort } from './http-role.ts';
 
 export interface EncryptorConfig {
   readonly host: string;
@@ -22,7 +22,7 @@ export interface EncryptorRole {
 
 /**
  * RTMP in, sealed chunks out (DESIGN.md, section 3). Resolves once it listens.
- * @throws TollcastError `port-in-use` …, `config-invalid` where a certificate cannot be read
+ * @throws TollcastError `port-in-use` …, `config-invalid` where a certificate cannot be used
  */
 export async function encryptorRole(
   host: Host,
@@ -53,7 +53,9 @@ export async function encryptorRole(
   };
   const rtmp = new RtmpServer({ ...options, port: config.rtmp.port });
   const rtmps =
-    config.rtmps === undefined ? undefined : new RtmpServer({ ...options, port: config.rtmps.port, tls: readTls(config.rtmps) });
+    config.rtmps === undefined
+      ? undefined
+      : new RtmpServer({ ...options, port: config.rtmps.port, tls: certificates(host, config.rtmps) });
   const servers = rtmps === undefined ? [rtmp] : [rtmp, rtmps];
   const urls: string[] = [];
   for (const server of servers) {

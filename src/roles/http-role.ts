@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Heartbeat } from '../api/heartbeat.ts';
 import { httpServer, listenHttp } from '../api/http-server.ts';
 import { OpenSockets } from '../api/open-sockets.ts';
 import { type SocketRoute, serveSockets } from '../api/upgrade.ts';
+import { type CertificateFiles, Certificates } from '../config/certificates.ts';
 import type { HttpConfig } from '../config/sections.ts';
-import { messageOf, TollcastError } from '../errors.ts';
 import type { Host } from './host.ts';
 
 /** How long WebSockets have to close in peace at the end; whatever is open then is cut off. */
@@ -20,13 +19,13 @@ export interface HttpRole {
   listen(sockets: readonly (readonly [RegExp, SocketRoute])[]): Promise<string>;
 }
 
-/** @throws TollcastError `config-invalid` where a certificate cannot be read */
+/** @throws TollcastError `config-invalid` where a certificate cannot be used */
 export function httpRole(
   host: Host,
   config: { readonly host: string; readonly http: HttpConfig; readonly pingMs: number },
 ): HttpRole {
   const { metrics, timers, log } = host;
-  const tls = config.http.tls === undefined ? undefined : readTls(config.http.tls);
+  const tls = config.http.tls === undefined ? undefined : certificates(host, config.http.tls);
   const { allowedOrigins, port } = config.http;
   const app = httpServer({
     metrics,
@@ -61,10 +60,9 @@ export function hostAndPort(address: AddressInfo | string | null): string {
   return `${host}:${address.port}`;
 }
 
-export function readTls({ certFile, keyFile }: { certFile: string; keyFile: string }): { cert: Buffer; key: Buffer } {
-  try {
-    return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
-  } catch (error) {
-    throw new TollcastError('config-invalid', `a TLS file cannot be read: ${messageOf(error)}`);
-  }
+/** Certificates that are read again when they change, for as long as the host runs. @throws TollcastError `config-invalid` */
+export function certificates(host: Host, files: CertificateFiles): Certificates {
+  const read = new Certificates(files, host);
+  host.onClose(() => read.close());
+  return read;
 }

@@ -1,16 +1,16 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
+import { SignJWT } from 'jose';
 import { z } from 'zod';
-import { messageOf } from '../errors.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { kidOf } from './token-secret.ts';
 
 /**
- * Who a viewer is and what it may watch, as a JWT (RFC 7519) signed by whoever the operator trusts with that: here with HS256 under
- * the relay's own secret. `exp` is checked when a viewing begins, and only then (DESIGN.md, section 4).
+ * Who a viewer is and what it may watch, as a JWT (RFC 7519) signed by whoever the operator trusts with that: with HS256 under
+ * the relay's own secret, or by an issuer of its own (tokens/token-issuer.ts). `exp` is checked when a viewing begins, and only then (DESIGN.md, section 4).
  */
 export const AUDIENCE = 'tollcast';
 export const ISSUER = 'tollcast';
 export const TOKEN_ALGORITHM = 'HS256';
-const VIEWER = 'viewer+jwt';
+export const VIEWER_TOKEN = 'viewer+jwt';
 
 const Decimal = z.string().regex(/^(0|[1-9]\d{0,11})(\.\d{1,4})?$/);
 
@@ -26,8 +26,10 @@ const ViewerClaims = z.object({
 });
 
 export interface ViewerToken {
+  /** Who pays: `sub`; of another issuer `ISSUER|SUB`. */
   readonly viewer: string;
   readonly programs: readonly string[];
+  /** Names it in bills, and is what its cap is counted by: `jti`; of another issuer `ISSUER|JTI`. */
   readonly id: string;
   /** Thumbprint of the signing key of the only device that may use it. */
   readonly device?: string;
@@ -49,7 +51,7 @@ export function signViewerToken(token: NewViewerToken, secret: Uint8Array): Prom
     ...(device === undefined ? {} : { cnf: { jkt: device } }),
     ...(cap === undefined ? {} : { cap }),
   })
-    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: VIEWER })
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: VIEWER_TOKEN, kid: kidOf(secret) })
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)
     .setSubject(token.viewer)
@@ -59,22 +61,15 @@ export function signViewerToken(token: NewViewerToken, secret: Uint8Array): Prom
     .sign(secret);
 }
 
-/** @throws Refusal `token-expired`, `token-invalid` */
-export async function verifyViewerToken(token: string, secret: Uint8Array): Promise<ViewerToken> {
-  const { payload } = await jwtVerify(token, secret, {
-    algorithms: [TOKEN_ALGORITHM],
-    issuer: ISSUER,
-    audience: AUDIENCE,
-    typ: VIEWER,
-    requiredClaims: ['exp', 'sub', 'jti', 'program'],
-  }).catch((error: unknown) => {
-    if (error instanceof errors.JWTExpired) throw new Refusal('token-expired', 'the viewer token has expired; ask for a new one');
-    throw new Refusal('token-invalid', `the viewer token is not valid here: ${messageOf(error)}`);
-  });
-  const claims = ViewerClaims.safeParse(payload);
-  if (!claims.success)
-    throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${z.prettifyError(claims.error)}`);
-  const { sub, program, jti, cnf, cap } = claims.data;
+/**
+ * What a verified token says. @param claims the payload
+ * @throws Refusal `token-invalid`
+ */
+export function viewerTokenOf(claims: object): ViewerToken {
+  const parsed = ViewerClaims.safeParse(claims);
+  if (!parsed.success)
+    throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${z.prettifyError(parsed.error)}`);
+  const { sub, program, jti, cnf, cap } = parsed.data;
   return {
     viewer: sub,
     programs: typeof program === 'string' ? [program] : program,

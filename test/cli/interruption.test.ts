@@ -18,11 +18,7 @@ test('the first signal stops, its echo is ignored, and a second one ends the pro
   const host = new FakeProcess();
   let nowMs = 1_000;
   let stops = 0;
-  const restore = onInterruption(
-    () => stops++,
-    host,
-    () => nowMs,
-  );
+  const restore = onInterruption(() => stops++, { host, nowMs: () => nowMs });
   host.emit('SIGINT', 'SIGINT');
   host.emit('SIGINT', 'SIGINT'); // npm passes on what the terminal has sent already
   expect([stops, host.exitCode]).toEqual([1, undefined]);

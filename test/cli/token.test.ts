@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openDataFolder } from '../../src/config/data-folder.ts';
 import { addProgram } from '../../src/ledger/programs.ts';
-import { verifyOperatorToken } from '../../src/tokens/operator-token.ts';
-import { verifyViewerToken } from '../../src/tokens/viewer-token.ts';
+import { TokenVerifier } from '../../src/tokens/token-verifier.ts';
 import { output, scratchFolder, tollcast } from './command.ts';
 
 const { folder, remove } = scratchFolder();
 const data = openDataFolder(join(folder, 'data'));
+const tokens = new TokenVerifier(data.tokenSecrets);
 const inData = ['--data', data.folder];
 
 beforeAll(() => {
@@ -21,7 +21,7 @@ afterAll(remove);
 test('a viewer token is all that is printed, and is good for its viewer and programs', async () => {
   const printed = await output('token', 'viewer', '--program', 'concert', '--viewer', 'ada', ...inData);
   expect(printed).toMatch(/^\S+\n$/);
-  expect(await verifyViewerToken(printed.trim(), data.tokenSecret)).toEqual({
+  expect(await tokens.viewer(printed.trim())).toEqual({
     viewer: 'ada',
     programs: ['concert'],
     id: expect.any(String),
@@ -45,7 +45,7 @@ test('programs, life, cap and device of a viewer token can be chosen', async () 
     device,
   ];
   const { token, expiresAt, ...rest } = JSON.parse(await output('token', 'viewer', ...chosen, '--json', ...inData));
-  expect(await verifyViewerToken(token, data.tokenSecret)).toEqual({ ...rest });
+  expect(await tokens.viewer(token)).toEqual({ ...rest });
   expect(rest).toMatchObject({ viewer: 'ada', programs: ['concert', 'jazz'], cap: '5.00', device });
   const leftMs = Date.parse(expiresAt) - Date.now();
   expect(Math.abs(leftMs - 2 * 86_400_000)).toBeLessThan(60_000);
@@ -53,8 +53,8 @@ test('programs, life, cap and device of a viewer token can be chosen', async () 
 
 test('an operator token is one', async () => {
   const token = (await output('token', 'operator', ...inData)).trim();
-  await verifyOperatorToken(token, data.tokenSecret);
-  await expect(verifyViewerToken(token, data.tokenSecret)).rejects.toThrow();
+  await tokens.operator(token);
+  await expect(tokens.viewer(token)).rejects.toThrow();
 });
 
 test('no token is made for a program that does not exist', async () => {

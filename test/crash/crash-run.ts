@@ -11,7 +11,7 @@ import { signViewerToken } from '../../src/tokens/viewer-token.ts';
 import { lightClip, publish } from '../e2e/clip.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { RawViewer } from '../e2e/raw-viewer.ts';
-import { Scratch, startTollcast, tollcast } from '../e2e/relay-process.ts';
+import { Scratch, startTollcast, tollcast, until } from '../e2e/relay-process.ts';
 import type { Random } from '../sim/random.ts';
 
 const PROGRAM = 'news';
@@ -91,11 +91,11 @@ export class CrashRun {
   /** Starts the relay, lets it be watched for a while, kills it, and looks at what it left. @throws Error where something is wrong */
   async kill(): Promise<void> {
     const relay = this.#startRelay();
-    const viewers = Array.from({ length: this.#viewers }, () => new RawViewer(`http://127.0.0.1:${this.#ports.http}`));
-    const watching = viewers.map((viewer, at) => this.#watch(viewer, `viewer-${at}`, relay));
+    const exited = once(relay, 'exit');
+    const watching = Array.from({ length: this.#viewers }, (_, at) => this.#watch(`viewer-${at}`, relay, exited));
     await pause(this.#random.between(LIFE_MS.least, LIFE_MS.most));
     await killed(relay);
-    await Promise.all(watching);
+    const viewers = (await Promise.all(watching)).flat();
     this.figures.kills++;
     for (const viewer of viewers) this.#note(viewer);
     this.#checkLedger();
@@ -142,18 +142,26 @@ export class CrashRun {
     return false;
   }
 
-  /** Tries to watch for as long as the relay lives. */
-  async #watch(viewer: RawViewer, name: string, relay: ChildProcess): Promise<void> {
-    if (!(await this.#isReady(relay))) return;
+  /** Tries to watch for as long as the relay lives. @returns each try */
+  async #watch(name: string, relay: ChildProcess, exited: Promise<unknown>): Promise<RawViewer[]> {
+    if (!(await this.#isReady(relay))) return [];
     const { tokenSecret } = openDataFolder(this.#data);
     const token = await signViewerToken({ viewer: name, programs: [PROGRAM], ttlSeconds: 3_600 }, tokenSecret);
-    while (isAlive(relay) && viewer.viewing === '') {
-      await Promise.race([viewer.watch(PROGRAM, token, TARIFF).catch(() => undefined), pause(2_000)]);
+    const tries: RawViewer[] = [];
+    for (let viewer: RawViewer | undefined; isAlive(relay) && !viewer?.viewing; ) {
+      viewer?.close();
+      viewer = new RawViewer(`http://127.0.0.1:${this.#ports.http}`);
+      tries.push(viewer);
+      const answered = until(() => viewer?.viewing || viewer?.closeCode !== undefined, 'an answer', 5_000);
+      await Promise.race([viewer.watch(PROGRAM, token, TARIFF).then(() => answered), exited]).catch(() => undefined);
+      answered.catch(() => undefined);
       await pause(200);
     }
-    if (isAlive(relay)) await once(relay, 'exit');
+    await exited;
+    // What came last is still being read.
     await pause(50);
-    viewer.close();
+    for (const viewer of tries) viewer.close();
+    return tries;
   }
 
   #note(viewer: RawViewer): void {

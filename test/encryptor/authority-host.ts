@@ -17,6 +17,8 @@ import { addProgram, removeProgram } from '../../src/ledger/programs.ts';
 import { openReader } from '../../src/ledger/reader.ts';
 import { recover } from '../../src/ledger/recovery.ts';
 import { openLedger } from '../../src/ledger/sqlite-ledger.ts';
+import { tokenSecret } from '../../src/tokens/token-secret.ts';
+import { TokenVerifier } from '../../src/tokens/token-verifier.ts';
 import { newLedgerFile } from '../ledger/support.ts';
 import { tariff } from '../ledger/support-entries.ts';
 
@@ -100,7 +102,14 @@ export class AuthorityHost {
     };
     const { authority, clock } = this;
     const viewers = controlRoute(
-      { authority, clock, timers: systemTimers, log: silentLog, limits: ENCRYPTOR_LIMITS, tokenSecret: TOKEN_SECRET },
+      {
+        authority,
+        clock,
+        timers: systemTimers,
+        log: silentLog,
+        limits: ENCRYPTOR_LIMITS,
+        tokens: new TokenVerifier({ valid: () => [tokenSecret(TOKEN_SECRET)] }),
+      },
       this.#heartbeat,
     );
     const routes = [

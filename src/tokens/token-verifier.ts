@@ -1,0 +1,84 @@
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { messageOf } from '../errors.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { KeysUnreachable } from './issuer-keys.ts';
+import { OPERATOR_TOKEN } from './operator-token.ts';
+import { issuedName, type TokenIssuer } from './token-issuer.ts';
+import type { TokenSecret } from './token-secret.ts';
+import { AUDIENCE, ISSUER, TOKEN_ALGORITHM, VIEWER_TOKEN, type ViewerToken, viewerTokenOf } from './viewer-token.ts';
+
+/** The secrets that own tokens may be signed with now. */
+export interface ValidSecrets {
+  valid(): readonly TokenSecret[];
+}
+
+const VIEWER_RULES = { typ: VIEWER_TOKEN, requiredClaims: ['exp', 'sub', 'jti', 'program'] } satisfies JWTVerifyOptions;
+const OPERATOR_RULES = { typ: OPERATOR_TOKEN, requiredClaims: ['exp'] } satisfies JWTVerifyOptions;
+
+/** Verifies tokens (docs/PROTOCOL.md, "Viewer token"): of the relay itself, and viewers' of the issuers that it is told to trust. */
+export class TokenVerifier {
+  readonly #secrets: ValidSecrets;
+  readonly #issuers: ReadonlyMap<string, TokenIssuer>;
+
+  constructor(secrets: ValidSecrets, issuers: readonly TokenIssuer[] = []) {
+    this.#secrets = secrets;
+    this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
+  }
+
+  /** @throws Refusal `token-expired`, `token-invalid`, `unavailable` where its issuer's keys cannot be fetched */
+  async viewer(token: string): Promise<ViewerToken> {
+    try {
+      const issuer = this.#issuers.get(decodeJwt(token).iss ?? '');
+      return issuer === undefined ? await this.#ownViewer(token) : await issuedViewer(token, issuer);
+    } catch (error) {
+      throw refusalOf(error);
+    }
+  }
+
+  /** Only the relay itself makes operators. @throws jose's JOSEError for anything but a valid operator token */
+  async operator(token: string): Promise<void> {
+    await this.#verifyOwn(token, OPERATOR_RULES);
+  }
+
+  async #ownViewer(token: string): Promise<ViewerToken> {
+    const own = viewerTokenOf(await this.#verifyOwn(token, VIEWER_RULES));
+    const taken = [...this.#issuers.keys()].find((issuer) =>
+      [own.viewer, own.id].some((name) => name.startsWith(issuedName(issuer, ''))),
+    );
+    if (taken === undefined) return own;
+    throw new Refusal('token-invalid', `the viewer token's sub or jti is one of the issuer ${taken}, who has not signed it`);
+  }
+
+  /** `kid` names the secret; without it, as a site that signs for itself may leave it out, any that is valid will do. */
+  async #verifyOwn(token: string, rules: JWTVerifyOptions): Promise<JWTPayload> {
+    const { kid } = decodeProtectedHeader(token);
+    const secrets = this.#secrets.valid().filter((secret) => kid === undefined || kid === secret.kid);
+    let failure: unknown = new errors.JWTInvalid('signed with a secret that is not valid here, or no longer');
+    for (const { secret } of secrets) {
+      try {
+        const own = { ...rules, algorithms: [TOKEN_ALGORITHM], issuer: ISSUER, audience: AUDIENCE };
+        return (await jwtVerify(token, secret, own)).payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+}
+
+async function issuedViewer(token: string, { issuer, audience, algorithms, keys }: TokenIssuer): Promise<ViewerToken> {
+  const rules = { ...VIEWER_RULES, algorithms: [...algorithms], issuer, audience };
+  const { payload } = await jwtVerify(token, keys, rules).catch((error: unknown) => {
+    if (!(error instanceof KeysUnreachable)) throw error;
+    throw new Refusal('unavailable', `the keys of the token's issuer ${issuer} cannot be had now: ${error.message}`);
+  });
+  const viewerToken = viewerTokenOf(payload);
+  return { ...viewerToken, viewer: issuedName(issuer, viewerToken.viewer), id: issuedName(issuer, viewerToken.id) };
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof errors.JWTExpired) return new Refusal('token-expired', 'the viewer token has expired; ask for a new one');
+  return new Refusal('token-invalid', `the viewer token is not valid here: ${messageOf(error)}`);
+}
