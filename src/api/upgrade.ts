@@ -47,11 +47,15 @@ export function serveSockets(
       return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
     if (!offersSubprotocol(request, route.subprotocol))
       return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
-    void Promise.resolve(route.accept(found.match?.groups ?? {}, new URLSearchParams(query))).then((answer) => {
+    const take = (answer: Answer) => {
       if (socket.destroyed) return;
       if (typeof answer === 'function') sockets.get(route)?.handleUpgrade(request, socket, head, answer);
       else refuse(socket, answer);
-    });
+    };
+    // Whatever goes wrong with one socket is no reason to end the others.
+    Promise.resolve(route.accept(found.match?.groups ?? {}, new URLSearchParams(query)))
+      .then(take)
+      .catch(() => socket.destroy());
   });
 }
 

@@ -12,21 +12,25 @@ const certificate = z.strictObject({ certFile: z.string(), keyFile: z.string() }
 
 export const host = z.string().min(1).default('127.0.0.1');
 
+const notOrigin = 'is not an origin such as https://shop.example';
+const origin = z.string().regex(/^https?:\/\/[a-z0-9[][a-z0-9.:\]-]*$/i, notOrigin);
+/** As content security policies have them. */
+const originPattern = z.string().regex(/^https?:\/\/(\*\.)?[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/i, notOrigin);
+
 const listener = {
   port: port.default(8080),
   tls: certificate.optional(),
   /** Origins, besides the server's own, whose pages may open sockets. */
-  allowedOrigins: z.array(z.string()).default([]),
+  allowedOrigins: z.array(origin).default([]),
 };
-
-const notOrigin = 'is not an origin such as https://shop.example';
-const origin = z.string().regex(/^https?:\/\/(\*\.)?[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/i, notOrigin);
 
 export const http = z.strictObject(listener).prefault({});
 export type HttpConfig = z.infer<typeof http>;
 
 /** Of a server that has the pages. `frameAncestors`: origins whose pages may show the watch page in a frame. */
-export const httpWithPages = z.strictObject({ ...listener, frameAncestors: z.array(origin).max(100).default([]) }).prefault({});
+export const httpWithPages = z
+  .strictObject({ ...listener, frameAncestors: z.array(originPattern).max(100).default([]) })
+  .prefault({});
 export type HttpWithPagesConfig = z.infer<typeof httpWithPages>;
 
 const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);

@@ -34,7 +34,7 @@ export function lockDataFolder(folder: string): DataLock {
     if (systemCode(error)?.startsWith('SQLITE_BUSY')) {
       throw new TollcastError(
         'data-in-use',
-        `another relay is using ${folder}: stop it first, or choose another folder with --data`,
+        `another server is using ${folder}: stop it first, or choose another folder with --data`,
       );
     }
     throw storageError(error, file);

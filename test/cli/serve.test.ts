@@ -43,7 +43,7 @@ test('a relay says where it listens, has its data folder to itself, and ends wit
   expect(second).toMatchObject({
     code: 1,
     stdout: '',
-    stderr: expect.stringMatching(/^tollcast: another relay is using .*--data\n$/),
+    stderr: expect.stringMatching(/^tollcast: another server is using .*--data\n$/),
   });
 
   const token = (await output('token', 'viewer', '--program', 'news', '--viewer', 'ada', '--data', data)).trim();

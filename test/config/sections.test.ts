@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { loadRelayConfig } from '../../src/config/relay-config.ts';
+import { http } from '../../src/config/sections.ts';
 import { codeOf } from '../ledger/support.ts';
 
 test('keys that cannot be answered in their period are refused in one clear line', () => {
@@ -35,4 +36,15 @@ test.each<[string, object[], RegExp]>([
 ])('an issuer with %s is refused', (_, issuers, why) => {
   expect(codeOf(() => withIssuers(...issuers))).toBe('config-invalid');
   expect(() => withIssuers(...issuers)).toThrow(why);
+});
+
+test.each(['https://shop.example/', 'shop.example', 'https://shop.example/pages', '*', 'https://*.example'])(
+  'an allowed origin is scheme, host and port, and not %s',
+  (origin) => {
+    expect(http.safeParse({ allowedOrigins: [origin] }).error?.issues[0]?.message).toMatch(/is not an origin/);
+  },
+);
+
+test.each(['https://shop.example', 'http://127.0.0.1:8080', 'http://[::1]:8080'])('%s is an origin', (origin) => {
+  expect(http.safeParse({ allowedOrigins: [origin] }).success).toBe(true);
 });
