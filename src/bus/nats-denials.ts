@@ -22,7 +22,9 @@ export interface DenialPorts {
 
 interface Denial {
   readonly what: string;
-  readonly tryAgain: () => void;
+  readonly operation: Operation;
+  /** What tries it again: several may subscribe to one subject. */
+  readonly tries: Set<() => void>;
   /** In the try that is under way. */
   isDenied: boolean;
 }
@@ -51,18 +53,24 @@ export class Denials {
   add(operation: Operation, subject: string, tryAgain?: () => void): void {
     const what = describe(operation, subject);
     const known = this.#denied.get(what);
-    if (known !== undefined) known.isDenied = true;
+    if (known !== undefined) {
+      known.isDenied = true;
+      if (tryAgain !== undefined) known.tries.add(tryAgain);
+      return;
+    }
     // An answer that came too late is no lasting matter, and only who subscribed can do so again.
     const again = operation === 'publish' && !INBOX.test(subject) ? () => this.#ports.publish(subject) : tryAgain;
-    if (known !== undefined || again === undefined || this.#closed || this.#denied.size >= MAX_DENIED) return;
-    this.#denied.set(what, { what, tryAgain: again, isDenied: true });
+    if (again === undefined || this.#closed || this.#denied.size >= MAX_DENIED) return;
+    this.#denied.set(what, { what, operation, tries: new Set([again]), isDenied: true });
     this.#ports.log.error(`NATS does not let this role ${what}: see tollcast credentials nats`);
     this.#retryLater();
   }
 
-  /** It is no longer wanted. */
-  remove(operation: Operation, subject: string): void {
-    this.#denied.delete(describe(operation, subject));
+  /** A subscription is no longer wanted. */
+  remove(subject: string, tryAgain: () => void): void {
+    const what = describe('subscription', subject);
+    const denial = this.#denied.get(what);
+    if (denial?.tries.delete(tryAgain) && denial.tries.size === 0) this.#denied.delete(what);
   }
 
   close(): void {
@@ -83,7 +91,10 @@ export class Denials {
     const tried = [...this.#denied.values()];
     for (const denial of tried) {
       denial.isDenied = false;
-      denial.tryAgain();
+      const tries = [...denial.tries];
+      // A subscription that is denied again says so by itself; one that is not must not be made twice.
+      if (denial.operation === 'subscription') denial.tries.clear();
+      for (const tryAgain of tries) tryAgain();
     }
     try {
       await this.#ports.judged();

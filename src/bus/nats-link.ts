@@ -174,7 +174,7 @@ export class NatsLink {
     };
     let subscription = begin();
     return () => {
-      this.#denials.remove('subscription', subject);
+      this.#denials.remove(subject, again);
       subscription.unsubscribe();
     };
   }
