@@ -7,7 +7,8 @@ import { natsDeliveries } from './nats-deliveries.ts';
 import { natsGates } from './nats-gates.ts';
 import { type NatsCounters, NatsLink } from './nats-link.ts';
 import { Announcement, parseJson, toJson } from './nats-messages.ts';
-import { ANY, inboxOf, nameIn, subjectOf } from './nats-subjects.ts';
+import { demandPermissions } from './nats-permission-check.ts';
+import { ANY, edgeIn, inboxOf, subjectOf } from './nats-subjects.ts';
 
 export interface NatsBusOptions extends NatsServers {
   readonly clock: Clock;
@@ -20,6 +21,8 @@ export interface NatsBus extends Bus {
   readonly counters: Readonly<NatsCounters>;
   /** Whether there is a connection now. */
   readonly isConnected: boolean;
+  /** What this role needs and the server's permissions do not allow now, such as `publish to tollcast.gates.e1`; undefined if nothing. */
+  readonly denied: string | undefined;
 }
 
 /** How long `close` waits for the authority to take the last deliveries. */
@@ -35,16 +38,27 @@ export async function openNatsBus({ clock, timers, log, ...servers }: NatsBusOpt
   const edge = role.kind === 'edge' ? role.edge : undefined;
   // Only edges ask; the other roles may not listen anywhere for an answer.
   const inbox = edge === undefined ? '_INBOX' : inboxOf(edge);
-  const link = new NatsLink(await connectNats(servers), timers, log.child({ nats: role.kind }));
+  const logger = log.child({ nats: role.kind });
+  const link = new NatsLink(await connectNats(servers), timers, logger);
+  try {
+    await demandPermissions(link, servers);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+  logger.info({ server: link.server }, 'connected to NATS');
   const deliveries = natsDeliveries(link, clock, timers, edge);
   return {
-    chunks: natsChunks(link, timers, inbox),
+    chunks: natsChunks(link, clock, timers, edge),
     gates: natsGates(link, clock, timers, inbox),
     deliveries,
     edges: natsEdges(link),
     counters: link.counters,
     get isConnected() {
       return link.isConnected;
+    },
+    get denied() {
+      return link.denied;
     },
     async close() {
       await deliveries.close(CLOSE_WITHIN_MS);
@@ -60,6 +74,6 @@ const natsEdges = (link: NatsLink): Topic<EdgeAnnouncement> => ({
   },
   subscribe: (listener) =>
     link.subscribe(subjectOf.edges(ANY), ({ subject, data }) =>
-      listener({ edge: nameIn(subject), ...parseJson(Announcement, data) }),
+      listener({ edge: edgeIn(subject), ...parseJson(Announcement, data) }),
     ),
 });

@@ -1,41 +1,73 @@
-import type { Timers } from '../clock.ts';
+import type { Clock, Timers } from '../clock.ts';
 import type { SealedChunk } from '../media/chunk.ts';
 import { decodeHeader } from '../sframe/header.ts';
 import type { ChunkStream } from './bus.ts';
 import type { NatsLink } from './nats-link.ts';
 import { answer, ask, MAX_ANSWER_BYTES } from './nats-long-answer.ts';
-import { subjectOf } from './nats-subjects.ts';
+import { QuestionBudget } from './nats-question-budget.ts';
+import { ANY, edgeIn, inboxOf, subjectOf } from './nats-subjects.ts';
 
 /** A joiner who waits longer is better served by the next keyframe. */
 const CATCH_UP_WITHIN_MS = 1_500;
 const LENGTH_BYTES = 4;
 const NOTHING = Buffer.alloc(0);
 
-/** Chunks cross as they are: what an edge needs to know of one stands in its flags byte and SFrame header. */
-export const natsChunks = (link: NatsLink, timers: Timers, inbox: string): ChunkStream => ({
-  publish(program, { bytes }) {
-    link.send(subjectOf.chunks(program), bytes);
-  },
+/**
+ * Chunks cross as they are: what an edge needs to know of one stands in its flags byte and SFrame header.
+ * @param edge of an edge, which may ask for a catch-up; undefined for other roles
+ */
+export function natsChunks(link: NatsLink, clock: Clock, timers: Timers, edge: string | undefined): ChunkStream {
+  /** What joiners of a program were last given, to be given again while it is the same. */
+  const packed = new Map<string, PackedChunks>();
+  return {
+    publish(program, { bytes }) {
+      packed.delete(program);
+      link.send(subjectOf.chunks(program), bytes);
+    },
 
-  subscribe(program, listener) {
-    const stopFollowing = link.subscribe(subjectOf.chunks(program), ({ data }) => listener.chunk(readChunk(data)));
-    // A consumer that is too slow for NATS is disconnected by it, so that this covers it too.
-    const stopListening = link.onReconnected(() => listener.lost());
-    return () => {
-      stopFollowing();
-      stopListening();
-    };
-  },
+    subscribe(program, listener) {
+      const stopFollowing = link.subscribe(subjectOf.chunks(program), ({ data }) => listener.chunk(readChunk(data)));
+      // A consumer that is too slow for NATS is disconnected by it, so that this covers it too.
+      const stopListening = link.onReconnected(() => listener.lost());
+      return () => {
+        stopFollowing();
+        stopListening();
+      };
+    },
 
-  serveCatchUp: (program, chunks) =>
-    link.subscribe(subjectOf.catchUp(program), (message) => answer(link, message, packChunks(chunks()))),
+    serveCatchUp(program, chunks) {
+      const budget = new QuestionBudget(clock);
+      const unsubscribe = link.subscribe(subjectOf.catchUp(program, ANY), (message) => {
+        const asker = edgeIn(message.subject);
+        budget.take(asker);
+        const kept = repacked(packed.get(program), chunks());
+        packed.set(program, kept);
+        answer(link, message, kept.whole, asker);
+      });
+      return () => {
+        unsubscribe();
+        packed.delete(program);
+      };
+    },
 
-  async catchUp(program) {
-    const question = { subject: subjectOf.catchUp(program), payload: NOTHING, withinMs: CATCH_UP_WITHIN_MS, inbox };
-    const packed = await ask(link, timers, question);
-    return packed === undefined ? [] : [...unpackChunks(packed)];
-  },
-});
+    async catchUp(program) {
+      if (edge === undefined) return [];
+      const subject = subjectOf.catchUp(program, edge);
+      const whole = await ask(link, timers, { subject, payload: NOTHING, withinMs: CATCH_UP_WITHIN_MS, inbox: inboxOf(edge) });
+      return whole === undefined ? [] : [...unpackChunks(whole)];
+    },
+  };
+}
+
+interface PackedChunks {
+  readonly chunks: readonly SealedChunk[];
+  readonly whole: Buffer;
+}
+
+function repacked(known: PackedChunks | undefined, chunks: readonly SealedChunk[]): PackedChunks {
+  const isSame = known?.chunks.length === chunks.length && chunks.every((chunk, at) => chunk === known.chunks[at]);
+  return isSame ? known : { chunks, whole: packChunks(chunks) };
+}
 
 /** @throws SFrameError, RangeError for what is no sealed chunk */
 function readChunk(data: Uint8Array): SealedChunk {

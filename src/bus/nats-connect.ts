@@ -1,14 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  type NatsConnection,
-  nkeyAuthenticator,
-} from '@nats-io/transport-node';
+import { type ConnectionOptions, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { backOffMs } from '../back-off.ts';
 import { messageOf, TollcastError } from '../errors.ts';
+import { dial } from './nats-dial.ts';
 import { inboxOf } from './nats-subjects.ts';
 
 export type NatsRole =
@@ -43,7 +38,7 @@ export interface Connected {
 }
 
 /**
- * The first connection; tried again for a few seconds where nobody listens yet.
+ * The first connection; tried again for a few seconds where nobody listens yet, and no longer, whatever it is that listens.
  * @throws TollcastError `nats-unreachable`, `nats-refused`, `nats-tls`, `config-invalid`
  */
 export async function connectNats(options: NatsServers): Promise<Connected> {
@@ -52,8 +47,7 @@ export async function connectNats(options: NatsServers): Promise<Connected> {
   const untilMs = performance.now() + FIRST_CONNECTION_MS;
   for (let attempt = 0; ; attempt++) {
     try {
-      const timeout = Math.max(1, untilMs - performance.now());
-      return { connection: await connect({ ...settings, timeout }), attempts };
+      return { connection: await dial(settings, Math.max(1, untilMs - performance.now())), attempts };
     } catch (error) {
       const fault = faultOf(error, options);
       const waitMs = backOffMs(attempt, Math.random(), FIRST_BACK_OFF);
@@ -105,7 +99,14 @@ function faultOf(error: unknown, { servers, seedFile }: NatsServers): TollcastEr
   if (/authori[sz]ation|authentication/i.test(message))
     return new TollcastError(
       'nats-refused',
-      `NATS at ${where} refuses the credential in ${seedFile}: give the server the nats.conf that was written with it, and reload it`,
+      `NATS at ${where} refuses the credential in ${seedFile}: it was revoked, or the server has not loaded the nats.conf that was written with it`,
+      { cause: error },
+    );
+  // The client's word for a server whose greeting has no TLS in it.
+  if (/does not support 'tls'/.test(message))
+    return new TollcastError(
+      'nats-tls',
+      `NATS at ${where} does not offer TLS: have tollcast credentials nats give it a certificate by --tls-cert and --tls-key, or do without tls:// and nats.tls`,
       { cause: error },
     );
   if (/tls|certificate|self.signed|altname/i.test(message))

@@ -3,12 +3,21 @@ import type { Delivery, Topic } from './bus.ts';
 import { DeliveryOutbox } from './nats-delivery-outbox.ts';
 import type { NatsLink } from './nats-link.ts';
 import { answer, ask } from './nats-long-answer.ts';
-import { DeliveryAck, DeliveryBatch, deliveryFromJson, parseJson, toJson } from './nats-messages.ts';
-import { ANY, inboxOf, nameIn, subjectOf } from './nats-subjects.ts';
+import { DeliveryAck, deliveryFromJson, parseJson, ReceivedBatch, toJson } from './nats-messages.ts';
+import { ANY, edgeIn, inboxOf, subjectOf } from './nats-subjects.ts';
 
 const ACK_WITHIN_MS = 1_000;
 /** Edges whose place in their series is kept, the latest heard. */
 const MAX_SERIES = 1_000;
+/** A delivery that cannot be taken is left for the edge to send again, and given up at this try: the others wait behind it. */
+const MAX_TRIES = 3;
+
+/** Of one edge's series: the number of the delivery that is wanted next, and how often it could not be taken. */
+interface Place {
+  readonly boot: string;
+  readonly next: number;
+  readonly failures: number;
+}
 
 /** An edge's deliveries are kept until the authority has taken them (nats-delivery-outbox.ts); what comes twice counts once. */
 export interface NatsDeliveries extends Topic<Delivery> {
@@ -25,18 +34,28 @@ export function natsDeliveries(link: NatsLink, clock: Clock, timers: Timers, edg
       outbox.push(delivery);
     },
     subscribe(listener) {
-      const places = new Map<string, { readonly boot: string; readonly next: number }>();
+      const places = new Map<string, Place>();
       return link.subscribe(subjectOf.deliveries(ANY), (message) => {
-        const from = nameIn(message.subject);
-        const { boot, first, deliveries } = parseJson(DeliveryBatch, message.data);
+        const from = edgeIn(message.subject);
+        const { boot, first, deliveries } = parseJson(ReceivedBatch, message.data);
         const known = places.get(from);
         const wanted = known?.boot === boot ? known.next : first;
-        const next = Math.max(wanted, first + deliveries.length);
+        let place: Place = { boot, next: Math.max(wanted, first), failures: 0 };
+        if (known?.boot === boot && known.next === place.next) place = known;
+        while (place.next < first + deliveries.length) {
+          const json = deliveries[place.next - first];
+          const isTaken = link.safely(`a delivery of ${from}`, () => listener(deliveryFromJson(from, json, clock)));
+          const failures = isTaken ? 0 : place.failures + 1;
+          const isGivenUp = failures === MAX_TRIES;
+          if (isGivenUp) link.counters.lostDeliveries++;
+          place = isTaken || isGivenUp ? { boot, next: place.next + 1, failures: 0 } : { ...place, failures };
+          if (place.failures > 0) break;
+        }
         places.delete(from);
-        places.set(from, { boot, next });
+        places.set(from, place);
         for (const oldest of places.keys()) if (places.size > MAX_SERIES) places.delete(oldest);
-        for (const json of deliveries.slice(Math.max(0, wanted - first))) listener(deliveryFromJson(from, json, clock));
-        answer(link, message, toJson({ boot, next }), from);
+        // Without an answer the edge waits a while before it sends them again.
+        if (place.failures === 0 || place.next > first) answer(link, message, toJson({ boot, next: place.next }), from);
       });
     },
     close: async (withinMs) => outbox?.close(withinMs),

@@ -5,7 +5,8 @@ import { GateSender } from './nats-gate-sender.ts';
 import type { NatsLink } from './nats-link.ts';
 import { answer, ask } from './nats-long-answer.ts';
 import { GateMessage, GateSnapshot, parseJson, toJson } from './nats-messages.ts';
-import { ANY, nameIn, subjectOf } from './nats-subjects.ts';
+import { QuestionBudget } from './nats-question-budget.ts';
+import { ANY, edgeIn, subjectOf } from './nats-subjects.ts';
 
 /** For the whole answer; what makes an answer go missing makes the edge ask anew by itself. */
 const SNAPSHOT_WITHIN_MS = 2_500;
@@ -22,11 +23,13 @@ export function natsGates(link: NatsLink, clock: Clock, timers: Timers, inbox: s
     publish: (edge, change) => sender.publish(edge, change),
 
     serveSnapshots(changes) {
+      const budget = new QuestionBudget(clock);
       const unsubscribe = [
-        link.subscribe(subjectOf.edges(ANY), ({ subject }) => sender.heard(nameIn(subject))),
+        link.subscribe(subjectOf.edges(ANY), ({ subject }) => sender.heard(edgeIn(subject))),
         link.subscribe(subjectOf.snapshot(ANY), (message) => {
-          const edge = nameIn(message.subject);
+          const edge = edgeIn(message.subject);
           sender.heard(edge);
+          budget.take(edge);
           link.counters.snapshots++;
           answer(link, message, toJson(sender.snapshot(edge, changes(edge))), edge);
         }),

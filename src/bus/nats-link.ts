@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   AuthorizationError,
   type Msg,
@@ -10,6 +11,7 @@ import type { Timers } from '../clock.ts';
 import { messageOf } from '../errors.ts';
 import type { Unsubscribe } from './bus.ts';
 import type { Connected } from './nats-connect.ts';
+import { Denials, type Operation } from './nats-denials.ts';
 
 /** What went over the connection, and what did not, since the start. */
 export interface NatsCounters {
@@ -30,11 +32,16 @@ export interface NatsCounters {
 const MAX_UNCONFIRMED_BYTES = 33_554_432;
 /** Every so often the server is asked to confirm what it has read. */
 const CONFIRM_EVERY_BYTES = 262_144;
-/** A subscription that was denied is tried again, for when the server's permissions are put right. */
-const RESUBSCRIBE_MS = 5_000;
+/** How long the server may take to judge what is probed. */
+const PROBE_WITHIN_MS = 1_500;
 /** The same complaint is logged no more often. */
 const COMPLAIN_EVERY_MS = 60_000;
 const CLOSE_WITHIN_MS = 1_000;
+
+export interface Denied {
+  readonly operation: Operation;
+  readonly subject: string;
+}
 
 /**
  * The connection to NATS as the parts of the bus see it: it may be lost at any time and comes back; what is sent meanwhile is
@@ -55,7 +62,11 @@ export class NatsLink {
   readonly #log: Logger;
   readonly #listeners = new Set<() => void>();
   readonly #complained = new Map<string, number>();
+  readonly #denials: Denials;
+  /** What was denied of a probe that is under way. */
+  #probed: Denied[] | undefined;
   #isConnected = true;
+  #lostMs = 0;
   #closing = false;
   #sentBytes = 0;
   #askedBytes = 0;
@@ -66,6 +77,12 @@ export class NatsLink {
     this.#attempts = attempts;
     this.#timers = timers;
     this.#log = log;
+    this.#denials = new Denials({
+      timers,
+      log,
+      publish: (subject) => connection.publish(subject),
+      judged: () => this.#judged(),
+    });
     void this.#follow(connection.status());
     void connection.closed().then((error) => {
       this.#isConnected = false;
@@ -75,6 +92,40 @@ export class NatsLink {
 
   get isConnected(): boolean {
     return this.#isConnected;
+  }
+
+  /** What the server's permissions do not allow now, such as `publish to tollcast.gates.e1`; undefined if nothing. */
+  get denied(): string | undefined {
+    return this.#denials.first;
+  }
+
+  /** Where it is connected to, as a URL. */
+  get server(): string {
+    return this.#url(this.#connection.getServer());
+  }
+
+  /**
+   * Finds out what the server denies, by trying it: what is published is empty, which every role ignores.
+   * @throws Error if the connection is lost meanwhile, or does not answer
+   */
+  async probe(subjects: {
+    readonly publish: readonly string[];
+    readonly subscribe: readonly string[];
+  }): Promise<readonly Denied[]> {
+    const denied: Denied[] = [];
+    this.#probed = denied;
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#timers.after(PROBE_WITHIN_MS, () => late.reject(new Error('no answer in time')));
+    const subscriptions = subjects.subscribe.map((subject) => this.#connection.subscribe(subject, { callback: () => undefined }));
+    for (const subject of subjects.publish) this.#connection.publish(subject);
+    try {
+      await Promise.race([this.#judged(), late.promise]);
+      return denied;
+    } finally {
+      cancel();
+      this.#probed = undefined;
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    }
   }
 
   /** What a message may hold, in bytes. */
@@ -106,13 +157,16 @@ export class NatsLink {
 
   /** A listener that throws ends nothing: the client would stop reading, without a word. */
   subscribe(subject: string, listener: (message: Msg) => void): Unsubscribe {
-    const receive = (message: Msg) => this.#safely(`a message for ${subject}`, () => listener(message));
-    let cancelRetry: () => void = () => undefined;
+    const receive = (message: Msg) => {
+      // By an empty message, a role finds out whether it may publish there.
+      if (message.data.length === 0 && !message.reply && message.headers === undefined) return;
+      this.safely(`a message for ${message.subject}`, () => listener(message));
+    };
     const begin = () =>
       this.#connection.subscribe(subject, {
         callback: (error, message) => {
           if (error === null) receive(message);
-          else cancelRetry = this.#timers.after(RESUBSCRIBE_MS, again);
+          else this.#denials.add('subscription', subject, again);
         },
       });
     const again = () => {
@@ -120,7 +174,7 @@ export class NatsLink {
     };
     let subscription = begin();
     return () => {
-      cancelRetry();
+      this.#denials.remove(subject, again);
       subscription.unsubscribe();
     };
   }
@@ -128,6 +182,7 @@ export class NatsLink {
   /** Sends what is on its way, as far as the server takes it in time. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#denials.close();
     if (this.#isConnected) {
       const inTime = Promise.withResolvers<void>();
       const cancel = this.#timers.after(CLOSE_WITHIN_MS, inTime.resolve);
@@ -137,13 +192,29 @@ export class NatsLink {
     if (!this.#connection.isClosed()) await this.#connection.close();
   }
 
-  #safely(what: string, run: () => void): void {
+  /** @returns whether it ran to its end; if not, that is counted, and logged now and then */
+  safely(what: string, run: () => void): boolean {
     try {
       run();
+      return true;
     } catch (error) {
       this.counters.unreadable++;
       this.#complain(`${what} was of no use: ${messageOf(error).slice(0, 200)}`);
+      return false;
     }
+  }
+
+  /** @param server `host:port`. What offers TLS is spoken to by TLS. */
+  #url(server: string): string {
+    const { tls_available, tls_required } = this.#connection.info ?? {};
+    return `${tls_available || tls_required ? 'tls' : 'nats'}://${server}`;
+  }
+
+  async #judged(): Promise<void> {
+    if (!this.#isConnected) throw new Error('the connection is lost');
+    await this.#connection.flush();
+    // What was denied comes before the answer, and by way of `#follow` is heard of a little later.
+    await setImmediate();
   }
 
   #confirm(): void {
@@ -182,7 +253,8 @@ export class NatsLink {
   #disconnected(server: string): void {
     if (!this.#isConnected) return;
     this.#isConnected = false;
-    if (!this.#closing) this.#log.warn({ server }, 'the connection to NATS is lost');
+    this.#lostMs = performance.now();
+    if (!this.#closing) this.#log.warn({ server: this.#url(server) }, 'the connection to NATS is lost');
   }
 
   /** Told once for each of those as well. */
@@ -192,15 +264,20 @@ export class NatsLink {
     this.#attempts.count = 0;
     this.#confirmedBytes = this.#askedBytes = this.#sentBytes;
     this.counters.reconnections++;
-    this.#log.info({ server }, 'connected to NATS again');
-    for (const listener of [...this.#listeners]) this.#safely('a reconnection', listener);
+    const awayMs = Math.round(performance.now() - this.#lostMs);
+    this.#log.info({ server: this.#url(server), awayMs }, 'connected to NATS again');
+    for (const listener of [...this.#listeners]) this.safely('a reconnection', listener);
   }
 
   #fault(error: Error): void {
     if (error instanceof PermissionViolationError) {
+      const { operation, subject } = error;
+      if (this.#probed !== undefined) {
+        this.#probed.push({ operation, subject });
+        return;
+      }
       this.counters.denied++;
-      const tried = error.operation === 'publish' ? 'publish to' : 'subscribe to';
-      this.#complain(`NATS does not let this role ${tried} ${error.subject}: see tollcast credentials nats`);
+      this.#denials.add(operation, subject);
     } else if (error instanceof AuthorizationError) {
       this.#complain('NATS refuses the credential of this role: it was revoked, or the server has an older nats.conf');
     } else {

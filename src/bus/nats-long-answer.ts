@@ -6,7 +6,7 @@ import { isInbox } from './nats-subjects.ts';
 
 /**
  * An answer that may be larger than a message: parts, each `id (32 bits) ‖ index (16 bits) ‖ isLast (8 bits) ‖ bytes`. The id tells the
- * parts of two that answer apart; whose first part comes first is listened to.
+ * parts of several that answer apart; whose last part comes first is listened to.
  */
 const HEADER_BYTES = 7;
 const PART_BYTES = 524_288;
@@ -14,6 +14,9 @@ const PART_BYTES = 524_288;
 export const MAX_ANSWER_BYTES = 20_971_520;
 /** As many parts as the server's permissions must let through for one question. */
 export const MAX_ANSWER_PARTS = Math.ceil(MAX_ANSWER_BYTES / PART_BYTES);
+/** Of one question, that are followed at once; beyond it, and beyond their bytes, the one that is silent longest is dropped. */
+const MAX_ANSWERS = 4;
+const MAX_BYTES_WAITING = 2 * MAX_ANSWER_BYTES;
 /** How NATS says that nobody listens. */
 const NO_RESPONDERS = 503;
 
@@ -26,24 +29,17 @@ export interface Question {
   readonly inbox: string;
 }
 
-/** @returns the whole answer; undefined if nobody answers, or not in time, or a part was lost */
+/** @returns the whole answer; undefined if nobody answers, or none is whole in time */
 export async function ask(link: NatsLink, timers: Timers, question: Question): Promise<Buffer | undefined> {
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  let answerId: number | undefined;
+  const answers = new Answers();
   const receive = (message: Msg) => {
     if (message.headers?.code === NO_RESPONDERS) {
       resolve(undefined);
       return;
     }
-    const { id, index, isLast, body } = readPart(message.data);
-    answerId ??= id;
-    if (id !== answerId) return;
-    bytes += body.length;
-    if (index !== parts.length || bytes > MAX_ANSWER_BYTES) resolve(undefined);
-    parts.push(body);
-    if (isLast) resolve(Buffer.concat(parts));
+    const whole = answers.add(readPart(message.data));
+    if (whole !== undefined) resolve(whole);
   };
   const inbox = createInbox(question.inbox);
   const unsubscribe = link.subscribe(inbox, receive);
@@ -57,11 +53,38 @@ export async function ask(link: NatsLink, timers: Timers, question: Question): P
   }
 }
 
+/** The answers to one question as they come: one that stops half-way, by a defect or on purpose, holds no other up. */
+class Answers {
+  /** By id, the one that is silent longest first. */
+  readonly #begun = new Map<number, { readonly parts: Uint8Array[]; bytes: number }>();
+  #bytes = 0;
+
+  /** @returns an answer that is whole with this part */
+  add({ id, index, isLast, body }: Part): Buffer | undefined {
+    const known = this.#begun.get(id) ?? { parts: [], bytes: 0 };
+    this.#drop(id);
+    if (index !== known.parts.length || known.bytes + body.length > MAX_ANSWER_BYTES) return undefined;
+    known.parts.push(body);
+    if (isLast) return Buffer.concat(known.parts);
+    known.bytes += body.length;
+    this.#begun.set(id, known);
+    this.#bytes += known.bytes;
+    for (const oldest of this.#begun.keys())
+      if (this.#begun.size > MAX_ANSWERS || this.#bytes > MAX_BYTES_WAITING) this.#drop(oldest);
+    return undefined;
+  }
+
+  #drop(id: number): void {
+    this.#bytes -= this.#begun.get(id)?.bytes ?? 0;
+    this.#begun.delete(id);
+  }
+}
+
 /**
- * Answers, if it is an edge that asks (see `isInbox`).
- * @param edge which edge must be the one that asks, if that is known
+ * Answers, if it is to that edge that the answer goes (see `isInbox`).
+ * @param edge that asks
  */
-export function answer(link: NatsLink, { reply = '' }: Msg, whole: Buffer, edge?: string): void {
+export function answer(link: NatsLink, { reply = '' }: Msg, whole: Buffer, edge: string): void {
   if (!isInbox(reply, edge) || whole.length > MAX_ANSWER_BYTES) {
     link.counters.unsent++;
     return;
@@ -79,8 +102,15 @@ export function answer(link: NatsLink, { reply = '' }: Msg, whole: Buffer, edge?
   }
 }
 
+interface Part {
+  readonly id: number;
+  readonly index: number;
+  readonly isLast: boolean;
+  readonly body: Uint8Array;
+}
+
 /** @throws RangeError for what is no part */
-function readPart(data: Uint8Array): { id: number; index: number; isLast: boolean; body: Uint8Array } {
+function readPart(data: Uint8Array): Part {
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   return {
     id: view.getUint32(0),

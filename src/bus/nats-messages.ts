@@ -35,7 +35,18 @@ export type GateMessage = z.infer<typeof GateMessage>;
 export const GateSnapshot = z.object({ ...place, changes: z.array(GateChangeJson) });
 export type GateSnapshot = z.infer<typeof GateSnapshot>;
 
-export const Announcement = z.object({ url: z.string().max(2_048), viewings: count, leaving: z.boolean() });
+/** Viewers put a path behind it, and their browsers throw at what they cannot connect to. */
+function isBaseUrl(text: string): boolean {
+  if (!/^https?:\/\/[^\s?#\\]+$/.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}
+
+export const Announcement = z.object({
+  url: z.string().max(2_048).refine(isBaseUrl, 'is no http:// or https:// address that a path can be put behind'),
+  viewings: count,
+  leaving: z.boolean(),
+});
 
 /** A time as milliseconds before the message was sent: the clocks of two hosts have nothing in common (DESIGN.md, section 4). */
 const ageMs = count;
@@ -56,6 +67,9 @@ type DeliveryJson = z.infer<typeof DeliveryJson>;
 export const DeliveryBatch = z.object({ boot: id, first: count, deliveries: z.array(DeliveryJson) });
 export type DeliveryBatch = z.infer<typeof DeliveryBatch>;
 
+/** Such a batch as it is received: each delivery is read for itself (`deliveryFromJson`), as one that is bad is no reason to lose others. */
+export const ReceivedBatch = DeliveryBatch.extend({ deliveries: z.array(z.unknown()) });
+
 /** The number of the next delivery that is wanted. */
 export const DeliveryAck = z.object({ boot: id, next: count });
 
@@ -72,8 +86,12 @@ export function deliveryToJson(delivery: Delivery, clock: Clock): DeliveryJson {
   return { kind, viewing, lastChunkAgeMs: age(delivery.lastChunkMs) };
 }
 
-/** With every age as a time of this host; what the message was on its way makes it that much later. */
-export function deliveryFromJson(edge: string, json: DeliveryJson, clock: Clock): Delivery {
+/**
+ * With every age as a time of this host; what the message was on its way makes it that much later.
+ * @throws RangeError for what is no delivery
+ */
+export function deliveryFromJson(edge: string, delivery: unknown, clock: Clock): Delivery {
+  const json = demand(DeliveryJson, delivery);
   const nowMs = clock.nowMs();
   if (json.kind === 'served') {
     const spans = json.spans.map(([viewing, from, to]): ServedSpan => [viewing, nowMs - from, nowMs - to]);
@@ -84,8 +102,16 @@ export function deliveryFromJson(edge: string, json: DeliveryJson, clock: Clock)
   return { edge, kind, viewing, lastChunkMs: nowMs - json.lastChunkAgeMs };
 }
 
-/** @throws SyntaxError, ZodError */
+/** @throws SyntaxError, RangeError */
 export const parseJson = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T =>
-  schema.parse(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()));
+  demand(schema, JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()));
+
+/** @throws RangeError, with the first fault in one line */
+function demand<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  const [fault] = error.issues;
+  throw new RangeError(`${fault?.path.join('.') || 'it'}: ${fault?.message}`);
+}
 
 export const toJson = (value: object): Buffer => Buffer.from(JSON.stringify(value));

@@ -45,13 +45,13 @@ export function permissionsOf(grant: Grant): Permissions {
     case 'encryptor':
       return {
         publish: grant.programs.map(subjectOf.chunks),
-        subscribe: grant.programs.map(subjectOf.catchUp),
+        subscribe: grant.programs.map((program) => subjectOf.catchUp(program, ANY)),
         answers: true,
       };
     case 'edge': {
       const { name } = grant;
       return {
-        publish: [subjectOf.edges(name), subjectOf.catchUp(ANY), subjectOf.snapshot(name), subjectOf.deliveries(name)],
+        publish: [subjectOf.edges(name), subjectOf.catchUp(ANY, name), subjectOf.snapshot(name), subjectOf.deliveries(name)],
         subscribe: [subjectOf.chunks(ANY), subjectOf.gates(name), `${inboxOf(name)}.>`],
         answers: false,
       };

@@ -1,5 +1,5 @@
 import type { Bus } from '../bus/bus.ts';
-import { openNatsBus } from '../bus/nats-bus.ts';
+import { type NatsBus, openNatsBus } from '../bus/nats-bus.ts';
 import type { NatsRole } from '../bus/nats-connect.ts';
 import type { NatsConfig } from '../config/sections.ts';
 import type { Host } from './host.ts';
@@ -18,7 +18,7 @@ export async function busRole<Kind extends NatsRole['kind']>(
   const { servers, seedFiles, tls } = config;
   const bus = await openNatsBus({ servers, seedFile: seedFiles[role.kind], tls, role, clock, timers, log });
   host.onClose(() => bus.close());
-  if (isVital) host.onReadiness(() => (bus.isConnected ? undefined : `the ${role.kind} has no connection to NATS`));
+  if (isVital) host.onReadiness(() => notReady(bus, role.kind));
   const { counters } = bus;
   metrics.gauge(`tollcast_nats_${role.kind}_connected`, '1 while there is a connection to NATS', () => (bus.isConnected ? 1 : 0));
   metrics.total(
@@ -27,4 +27,9 @@ export async function busRole<Kind extends NatsRole['kind']>(
     () => counters.reconnections,
   );
   return bus;
+}
+
+function notReady({ isConnected, denied }: NatsBus, kind: string): string | undefined {
+  if (!isConnected) return `the ${kind} has no connection to NATS`;
+  return denied === undefined ? undefined : `NATS does not let the ${kind} ${denied}`;
 }

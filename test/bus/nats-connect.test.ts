@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../e2e/free-port.ts';
@@ -36,6 +37,35 @@ import { busOf, GRANTS } from './roles.ts';
     expect(performance.now() - fromMs).toBeLessThan(6_000);
   });
 
+  test.each([
+    ['says nothing', () => undefined],
+    [
+      'greets as NATS does, and then says nothing',
+      (socket: Socket) => void socket.write('INFO {"version":"2.9.10","max_payload":1000}\r\n'),
+    ],
+    ['is HTTP', (socket: Socket) => void socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['hangs up', (socket: Socket) => void socket.end()],
+  ])(
+    'is given up in time where what listens %s, and leaves nothing behind',
+    async (_, greet) => {
+      const stranger = createServer((socket) => {
+        socket.on('error', () => undefined);
+        greet(socket);
+        socket.resume();
+      });
+      await new Promise<void>((listening) => void stranger.listen(0, '127.0.0.1', listening));
+      const { port } = stranger.address() as AddressInfo;
+      // Two addresses: the client would give each of them all of the time.
+      const servers = [`nats://127.0.0.1:${port}`, `nats://localhost:${port}`];
+      const fromMs = performance.now();
+      await expect(busOf(plain, 'edge-a', { servers })).rejects.toMatchObject({ code: 'nats-unreachable' });
+      expect(performance.now() - fromMs).toBeLessThan(6_000);
+      // It closes once the last connection to it is gone.
+      await new Promise((closed) => void stranger.close(closed));
+    },
+    10_000,
+  );
+
   test('waits for a server that is only just starting', async () => {
     const late = await TestNats.start(GRANTS);
     await late.kill();
@@ -47,7 +77,10 @@ import { busOf, GRANTS } from './roles.ts';
   });
 
   test('with a credential that this server does not know is refused', async () => {
-    await expect(busOf(plain, 'edge-a', { seedFile: secure.seedFile('edge-a') })).rejects.toMatchObject({ code: 'nats-refused' });
+    await expect(busOf(plain, 'edge-a', { seedFile: secure.seedFile('edge-a') })).rejects.toMatchObject({
+      code: 'nats-refused',
+      message: expect.stringMatching(/edge-a\.seed: it was revoked, or the server has not loaded the nats\.conf/),
+    });
   });
 
   test.each([
@@ -72,6 +105,9 @@ import { busOf, GRANTS } from './roles.ts';
     ['the URL says so', {}],
   ])('is not made without TLS where %s', async (_, options) => {
     const servers = [`tls://127.0.0.1:${plain.port}`];
-    await expect(busOf(plain, 'edge-a', { servers, ...options })).rejects.toMatchObject({ code: 'nats-tls' });
+    await expect(busOf(plain, 'edge-a', { servers, ...options })).rejects.toMatchObject({
+      code: 'nats-tls',
+      message: expect.stringMatching(/does not offer TLS/),
+    });
   });
 });

@@ -39,7 +39,8 @@ describe('tollcast credentials nats', () => {
     }
     const subjects = [...conf.matchAll(/allow: \[(.*)\]/g)].flatMap(([, list = '']) => list.split(', '));
     expect(subjects).toContain('"tollcast.chunks.sport"');
-    for (const subject of subjects) expect(subject).toMatch(/^"(tollcast\.[a-z]+\.[a-z*]+|_INBOX_edge_[ab]\.>)"$/);
+    for (const subject of subjects)
+      expect(subject).toMatch(/^"(tollcast\.[a-z]+\.[a-z*]+|tollcast\.catchup\.[a-z*]+\.[a-z*]+|_INBOX_edge_[ab]\.>)"$/);
     expect(conf).toContain('max_payload: 8MB');
   });
 

@@ -4,6 +4,7 @@ import type { NatsBus } from '../../src/bus/nats-bus.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { SealedChunk } from '../../src/media/chunk.ts';
 import { natsServer } from '../e2e/programs.ts';
+import { type LogLine, logTo } from './log-lines.ts';
 import { TestNats } from './nats-server.ts';
 import { Received } from './received.ts';
 import { busOf, chunkOf, GRANTS } from './roles.ts';
@@ -87,6 +88,23 @@ import { busOf, chunkOf, GRANTS } from './roles.ts';
       encryptor.chunks.publish('news', chunkOf(1, counter));
       await edge.chunks.catchUp('news');
     }
+  });
+
+  test('is told of in the log: the server and the role, and how long it was', async () => {
+    const lines = new Received<LogLine>();
+    const bus = await busOf(nats, 'edge-b', { log: logTo(lines) });
+    await nats.kill();
+    await lines.count(2);
+    await nats.run();
+    await lines.count(3);
+    await bus.close();
+    const at = { nats: 'edge', server: nats.url };
+    expect(lines.all).toEqual([
+      expect.objectContaining({ ...at, level: 30, msg: 'connected to NATS' }),
+      expect.objectContaining({ ...at, level: 40, msg: 'the connection to NATS is lost' }),
+      expect.objectContaining({ ...at, level: 30, msg: 'connected to NATS again', awayMs: expect.any(Number) }),
+    ]);
+    expect(lines.all[2]?.awayMs).toBeGreaterThan(20);
   });
 
   test('closing during it takes no longer than closing does, and gives up what nobody takes', async () => {

@@ -38,6 +38,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     ['edge-a', 'tollcast.edges.b', 'an announcement of another edge'],
     ['edge-a', 'tollcast.deliveries.b', 'what another edge served'],
     ['edge-a', 'tollcast.snapshot.b', 'a question for the gates of another edge'],
+    ['edge-a', 'tollcast.catchup.news.b', 'a question for chunks in the name of another edge'],
     ['edge-a', '_INBOX_edge_b.x', 'an answer to another edge'],
     ['encryptor-studio', 'tollcast.chunks.sport', 'a chunk of a program that is not its own'],
     ['encryptor-studio', 'tollcast.gates.a', 'a gate'],
@@ -63,7 +64,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     ['edge-a', '>'],
     ['encryptor-studio', 'tollcast.gates.a'],
     ['encryptor-studio', 'tollcast.chunks.news'],
-    ['encryptor-studio', 'tollcast.catchup.sport'],
+    ['encryptor-studio', 'tollcast.catchup.sport.a'],
     ['encryptor-studio', 'tollcast.>'],
     ['authority', 'tollcast.chunks.news'],
     ['authority', '_INBOX_edge_a.>'],
@@ -93,7 +94,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     connection.publish('tollcast.deliveries.a', JSON.stringify({ boot: 'x', first: 0, deliveries: [] }), {
       reply: 'tollcast.gates.b',
     });
-    connection.publish('tollcast.catchup.news', '', { reply: 'tollcast.chunks.news' });
+    connection.publish('tollcast.catchup.news.a', '', { reply: 'tollcast.chunks.news' });
     await connection.flush();
     // Each of its questions comes before this one; a beat comes after them all.
     await bus('edge-a').then(async (edgeA) => {

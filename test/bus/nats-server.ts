@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -36,6 +36,12 @@ export class TestNats {
 
   change(changes: CredentialChanges): void {
     changeCredentials(this.folder, changes);
+  }
+
+  /** Its configuration from the next reload on: whoever is known may do anything. */
+  letAll(): void {
+    const file = join(this.folder, 'nats.conf');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/permissions: \{.*?^ {6}\}/gms, ''));
   }
 
   /** Resolves once it takes connections. */

@@ -83,7 +83,7 @@ describe('docs/PROTOCOL.md, what crosses NATS', () => {
 
   test('has every subject', () => {
     const { chunks, catchUp, ...ofEdges } = subjectOf;
-    const subjects = [chunks('program'), catchUp('program'), ...Object.values(ofEdges).map((subject) => subject('edge'))];
+    const subjects = [chunks('program'), catchUp('program', 'edge'), ...Object.values(ofEdges).map((subject) => subject('edge'))];
     expect(tableAfter(page, NATS).map(([subject]) => inCode(subject)[0])).toEqual(subjects.map(written));
   });
 
