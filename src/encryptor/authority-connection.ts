@@ -13,6 +13,8 @@ import {
   MAX_ENCRYPTOR_MESSAGE_BYTES,
 } from '../protocol/encryptor-messages.ts';
 
+import { connectionFault } from './connection-fault.ts';
+
 /** From connecting to `opened`. */
 const OPEN_WITHIN_MS = 10_000;
 /** How often the authority is pinged; one that is silent until the next time is gone. */
@@ -73,7 +75,7 @@ export class AuthorityConnection {
       this.#alive = true;
     });
     this.#socket.on('error', (error) => {
-      this.#why = messageOf(error);
+      this.#why = connectionFault(error, options.url);
     });
     this.#socket.on('close', () => this.#closed());
   }
