@@ -265,7 +265,6 @@ export class RemoteEncryptor implements Encryptor {
     const nowMs = this.#ports.clock.nowMs();
     const atMs = Math.min(nowMs, Math.max(nowMs - agoMs, givenMs, live.currentBeganMs ?? 0));
     this.#keys.begin(epoch);
-    this.#needsAnew = false;
     live.began(epoch, atMs);
   }
 

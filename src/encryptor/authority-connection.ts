@@ -12,7 +12,6 @@ import {
   type EncryptorMessage,
   MAX_ENCRYPTOR_MESSAGE_BYTES,
 } from '../protocol/encryptor-messages.ts';
-
 import { connectionFault } from './connection-fault.ts';
 
 /** From connecting to `opened`. */

@@ -243,6 +243,7 @@ describe("an encryptor's socket", () => {
     await until(() => raw.last('heard')?.seq === 1, 'it was heard');
     raw.say({ type: 'back', ...REPORT, seq: 3 });
     expect(await raw.refused()).toEqual(['bad-state', 4400]);
+    await until(() => host.of('media-paused').length > 0, 'the ledger has it');
     expect(host.of('media-paused')).toHaveLength(1);
   });
 });
