@@ -213,6 +213,22 @@ describe("an encryptor's socket", () => {
     expect(host.of('epoch-reserved').length).toBeLessThanOrEqual(2);
   });
 
+  test('is told what the ledger calls its broadcast once that is in there, not before', async () => {
+    const raw = new RawEncryptor();
+    await raw.open();
+    host.isDiskStuck = true;
+    raw.begin();
+    await until(() => host.authority.broadcasts.has('news'), 'it began');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(raw.messages.map(({ type }) => type)).toEqual(['hello', 'opened']);
+    host.isDiskStuck = false;
+    await host.restart();
+    const again = new RawEncryptor();
+    await again.open();
+    again.begin();
+    expect(await again.next('begun')).toMatchObject({ as: 'b1' });
+  });
+
   test('a timeline of years is no answer that nobody could take', async () => {
     const raw = new RawEncryptor();
     await raw.open();

@@ -87,6 +87,16 @@ describe('a broadcast that began anew', () => {
     expect(sport?.broadcast).not.toBe(news?.broadcast);
     expect(sport?.continues).toBeUndefined();
   });
+
+  test('also before the ledger has the other', async () => {
+    const at = await studio();
+    host.isDiskStuck = true;
+    broadcast(at, 'b1');
+    broadcast(at, 'b1', 'sport');
+    await until(() => host.authority.broadcasts.size === 2, 'both have begun');
+    const [news, sport] = ['news', 'sport'].map((program) => host.authority.broadcasts.get(program)?.id);
+    expect(news).not.toBe(sport);
+  });
 });
 
 test('hand-overs in one second wait for each other: the process that began last has the broadcast in the end', async () => {
