@@ -179,6 +179,25 @@ describe("an encryptor's socket", () => {
     expect(host.of('epoch-begun')[0]?.atMs).toBeGreaterThanOrEqual(reserved);
   });
 
+  test('a key that was confirmed and has not begun comes again on the next socket: its times may be others by now', async () => {
+    const raw = new RawEncryptor();
+    const sessionKey = await raw.open();
+    raw.begin();
+    const { epoch, jwe } = await raw.next('key');
+    const held = { encryptor: 'studio', program: 'news', epoch };
+    const contentKey = await decryptEncryptorKey(jwe, held, sessionKey);
+    const jws = await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
+    raw.say({ type: 'receipt', ...REPORT, seq: 1, jws });
+    await until(() => host.of('encryptor-confirmed').length === 1, 'it is confirmed');
+    const again = new RawEncryptor();
+    const newSession = await again.open();
+    again.begin('b1', { as: 'b1', heard: 1 });
+    const repeated = await again.next('key');
+    expect(await decryptEncryptorKey(repeated.jwe, held, newSession)).toEqual(contentKey);
+    again.say({ type: 'began', ...REPORT, seq: 2, epoch });
+    await until(() => host.of('epoch-begun').length === 1, 'it begins with the receipt from before');
+  });
+
   test('another process with the same credential is never given a key that was given before, not even one unconfirmed', async () => {
     const first = new RawEncryptor();
     const firstSession = await first.open();

@@ -48,7 +48,7 @@ export class StudioBroadcast implements Encryptor {
   ended: AuthorityEnd | undefined;
   readonly #clock: Clock;
   /** By epoch, when each may begin. */
-  readonly #ripeMs = new Map<number, number>();
+  readonly ripeMs = new Map<number, number>();
   #cancelWake: () => void = () => undefined;
   #away = false;
   #stopped = false;
@@ -64,7 +64,7 @@ export class StudioBroadcast implements Encryptor {
 
   offer({ key: { epoch, contentKey }, notBeforeMs }: KeyOffer): void {
     this.offered.set(epoch, Buffer.from(contentKey).toString('hex'));
-    this.#ripeMs.set(epoch, notBeforeMs);
+    this.ripeMs.set(epoch, notBeforeMs);
     this.#wake();
   }
 
@@ -96,14 +96,14 @@ export class StudioBroadcast implements Encryptor {
     this.#cancelWake();
     if (this.#away || this.#stopped) return;
     const nowMs = this.#clock.nowMs();
-    const open = [...this.#ripeMs].filter(([epoch]) => epoch > this.newest);
+    const open = [...this.ripeMs].filter(([epoch]) => epoch > this.newest);
     const ripe = open.filter(([, atMs]) => atMs <= nowMs).map(([epoch]) => epoch);
     if (ripe.length > 0) {
       const epoch = Math.max(...ripe);
       this.began.push({ epoch, atMs: nowMs });
       this.reports.began(epoch, nowMs);
     }
-    const waiting = [...this.#ripeMs].filter(([epoch]) => epoch > this.newest).map(([, atMs]) => atMs - nowMs);
+    const waiting = [...this.ripeMs].filter(([epoch]) => epoch > this.newest).map(([, atMs]) => atMs - nowMs);
     if (waiting.length > 0) this.#cancelWake = systemTimers.after(Math.max(1, Math.min(...waiting)), () => this.#wake());
   }
 }
