@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { EncryptorConfig } from './config/deployments.ts';
 import { RemoteKeySource } from './encryptor/remote-key-source.ts';
 import { messageOf, TollcastError } from './errors.ts';
+import { isSecret } from './keys/secret-proof.ts';
 import { busRole } from './roles/bus-role.ts';
 import { type EncryptorRole, encryptorRole } from './roles/encryptor-role.ts';
 import { type Running, running } from './roles/host.ts';
@@ -19,25 +20,32 @@ const PING_MS = 15_000;
 /** Form 1 (DESIGN.md, section 3): the broadcast facility. It requests each epoch's key from the authority, and holds no viewer data. */
 export const startEncryptor = (config: EncryptorConfig, log: Logger): Promise<EncryptorServer> =>
   running(log, async (host) => {
-    const { clock, timers } = host;
+    const { clock, timers, metrics } = host;
     const { url, encryptor, secretFile, caFile } = config.authority;
+    const secret = readSecret(secretFile);
+    const ca = caFile === undefined ? {} : { ca: readConfigured(caFile) };
     const http = httpRole(host, { ...config, pingMs: PING_MS });
     const bus = await busRole(host, config.nats, { kind: 'encryptor' });
-    const ca = caFile === undefined ? {} : { ca: readConfigured(caFile) };
-    const keys = await RemoteKeySource.open({
-      url,
-      encryptor,
-      secret: readConfigured(secretFile).toString().trim(),
-      ...ca,
-      clock,
-      timers,
-      log,
-    });
+    const keys = await RemoteKeySource.open({ url, encryptor, secret, ...ca, clock, timers, log });
     host.onClose(() => keys.close());
+    host.onReadiness(() => keys.refusal?.message);
+    metrics.gauge('tollcast_authority_connected', '1 while there is a connection to the authority', () =>
+      keys.isConnected ? 1 : 0,
+    );
     const httpUrl = await http.listen([]);
     const role = await encryptorRole(host, { config, bus, keys });
     return { httpUrl, ...role };
   });
+
+function readSecret(file: string): string {
+  const secret = readConfigured(file).toString().trim();
+  if (isSecret(secret)) return secret;
+  const what = secret === '' ? 'is empty' : 'holds no secret of an encryptor';
+  throw new TollcastError(
+    'config-invalid',
+    `authority.secretFile: ${file} ${what}; tollcast credentials encryptor add shows one, of 43 characters`,
+  );
+}
 
 function readConfigured(file: string): Buffer {
   try {

@@ -1,16 +1,23 @@
+import type { Clock } from '../clock.ts';
 import { checkSecret } from '../keys/secret-proof.ts';
 import type { Entry } from '../ledger/entry.ts';
 import type { EncryptorRecord } from '../ledger/ledger.ts';
 
+/** How often the ledger is read at most because somebody came with a proof that is wrong. */
+const REFRESH_EVERY_MS = 1_000;
+
 /** Which encryptors elsewhere may ask for keys, as the ledger has it, kept up to date from its entries. */
 export class EncryptorCredentials {
   readonly #read: () => readonly EncryptorRecord[];
-  #encryptors = new Map<string, EncryptorRecord>();
+  readonly #clock: Pick<Clock, 'nowMs'>;
+  #encryptors: Map<string, EncryptorRecord>;
+  #refreshedMs = Number.NEGATIVE_INFINITY;
 
   /** @param read all of them, from the ledger */
-  constructor(read: () => readonly EncryptorRecord[]) {
+  constructor(read: () => readonly EncryptorRecord[], clock: Pick<Clock, 'nowMs'>) {
     this.#read = read;
-    this.#refresh();
+    this.#clock = clock;
+    this.#encryptors = this.#fresh();
   }
 
   /**
@@ -35,13 +42,16 @@ export class EncryptorCredentials {
     return known !== undefined && checkSecret(known.secretHash, statement, proof) ? known : undefined;
   }
 
-  /** What was added a moment ago may not have been heard of yet. */
+  /** What was added a moment ago may not have been heard of yet. Anybody can come with a proof that is wrong: not every one is looked up. */
   #checkAfresh(name: string, statement: string, proof: string): EncryptorRecord | undefined {
-    this.#refresh();
+    const nowMs = this.#clock.nowMs();
+    if (nowMs < this.#refreshedMs + REFRESH_EVERY_MS) return undefined;
+    this.#refreshedMs = nowMs;
+    this.#encryptors = this.#fresh();
     return this.#check(name, statement, proof);
   }
 
-  #refresh(): void {
-    this.#encryptors = new Map(this.#read().map((encryptor) => [encryptor.name, encryptor]));
+  #fresh(): Map<string, EncryptorRecord> {
+    return new Map(this.#read().map((encryptor) => [encryptor.name, encryptor]));
   }
 }

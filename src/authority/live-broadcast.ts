@@ -15,7 +15,9 @@ import type { CatchUps } from './catch-ups.ts';
 import type { KeyExchange } from './key-exchange.ts';
 import { type ViewingPorts, ViewingSession, type ViewingTerms } from './viewing-session.ts';
 
-const RESERVE_AGAIN_MS = 1_000;
+const RECORD_AGAIN_MS = 1_000;
+/** Keys of epochs that came to nothing, which a receipt may be on its way for. */
+const VOID_KEYS_KEPT = 3;
 
 export interface ViewingRules extends ScheduleRules {
   readonly minAnswerMs: number;
@@ -52,6 +54,7 @@ export class LiveBroadcast {
   readonly #epochs = new EpochTimes();
   readonly #spread: UpdateSpread<ViewingSession>;
   #encryptor: Encryptor;
+  readonly #started = Promise.withResolvers<void>();
   #away = false;
   #ended = false;
 
@@ -97,10 +100,15 @@ export class LiveBroadcast {
     return this.#ports.rules.periodMs + this.#ports.rules.graceMs;
   }
 
+  /** Resolves once its beginning is durable: another authority would know it by its id. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
   /** @param continues the broadcast that it goes on with */
   start(continues?: string): void {
     const goesOn = continues === undefined ? {} : { continues };
-    this.#record({ kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn });
+    void this.#recordStart({ kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn });
     this.#schedule.dispatch({ type: 'started' });
   }
 
@@ -149,6 +157,7 @@ export class LiveBroadcast {
   replaced(encryptor: Encryptor): void {
     this.#encryptor = encryptor;
     this.#spread.stop();
+    this.#ring.forgetBefore(this.lastEpoch - VOID_KEYS_KEPT);
     this.#resumed();
     this.#schedule.dispatch({ type: 'replaced' });
   }
@@ -235,14 +244,34 @@ export class LiveBroadcast {
     } catch (error) {
       if (this.#ended) return;
       this.#ports.log.error({ err: error, program: this.program, epoch }, 'an epoch could not be reserved; trying again');
-      this.#ports.timers.after(RESERVE_AGAIN_MS, () => {
-        if (!this.#ended) void this.#reserve(epoch);
-      });
+      this.#again(() => this.#reserve(epoch));
       return;
     }
     if (this.#ended) return;
     this.#ring.create(epoch);
     this.#schedule.dispatch({ type: 'reserved', epoch });
+  }
+
+  /** Before any reservation, which is tried again as often. */
+  async #recordStart(entry: Entry): Promise<void> {
+    try {
+      await this.#ports.record(entry);
+    } catch (error) {
+      if (this.#ended) return;
+      this.#ports.log.error(
+        { err: error, program: this.program },
+        'the start of a broadcast could not be recorded; trying again',
+      );
+      this.#again(() => this.#recordStart(entry));
+      return;
+    }
+    this.#started.resolve();
+  }
+
+  #again(record: () => Promise<void>): void {
+    this.#ports.timers.after(RECORD_AGAIN_MS, () => {
+      if (!this.#ended) void record();
+    });
   }
 
   #viewingPorts(): ViewingPorts {

@@ -12,6 +12,9 @@ import type { LiveBroadcast } from './live-broadcast.ts';
 import { type Channel, Outbox } from './outbox.ts';
 import { RemoteKeys } from './remote-keys.ts';
 
+/** How often a process that needs one is given a new epoch at most. */
+const ANEW_EVERY_MS = 1_000;
+
 /** An encryptor process on its socket. */
 export interface EncryptorChannel extends Channel<AuthorityMessage> {
   /** Its credential. */
@@ -65,8 +68,10 @@ export class RemoteEncryptor implements Encryptor {
   #live: LiveBroadcast | undefined;
   #heard: number;
   #broadcasterAway: boolean;
-  /** Lost for so long that it can no longer be sending. */
-  #silent = false;
+  /** Nothing that it was given is of use, so it is to begin a new epoch: once it is there, and its broadcaster is. */
+  #needsAnew = false;
+  #anewMs = Number.NEGATIVE_INFINITY;
+  #cancelAnew: () => void = () => undefined;
   /** Fenced, or its broadcast is over: it is told nothing and given nothing. */
   #gone = false;
 
@@ -105,7 +110,12 @@ export class RemoteEncryptor implements Encryptor {
     this.#absence.end();
     this.#channel = channel;
     this.#outbox.attach(channel);
-    this.#outbox.tell({ type: 'begun', ...this.#run, as: this.#live.id });
+    const { id, started } = this.#live;
+    // What the ledger might not have would be nobody's name for it after this process died. What follows waits behind it.
+    this.#outbox.later(async () => {
+      await started;
+      return { type: 'begun', ...this.#run, as: id };
+    });
     this.#outbox.tell({ type: 'heard', ...this.#run, seq: this.#heard });
   }
 
@@ -135,12 +145,12 @@ export class RemoteEncryptor implements Encryptor {
       return;
     }
     this.#keys.give(offer, this.#ports.clock.nowMs());
-    this.#send(offer);
+    this.#send(offer.key.epoch);
   }
 
   end(reason: AuthorityEnd): void {
-    // A shutdown is the authority's own: the encryptor goes on with the next one.
-    if (!this.#gone && reason !== 'shutdown') this.#outbox.tell({ type: 'end', ...this.#run, reason });
+    // A shutdown is the authority's own: the encryptor goes on with the next one. Of a revocation its socket is told.
+    if (!this.#gone && reason !== 'shutdown' && reason !== 'revoked') this.#outbox.tell({ type: 'end', ...this.#run, reason });
     this.#leave();
   }
 
@@ -155,20 +165,20 @@ export class RemoteEncryptor implements Encryptor {
     const sendsForMs = Math.max(0, Math.max(begunUntilMs, this.#keys.lastUntilMs) - clock.nowMs());
     this.#log.warn({ sendsForMs }, 'an encryptor is disconnected: it can go on with the keys that it has');
     const silent = () => {
-      this.#silent = true;
+      this.#needsAnew = true;
       if (!live.isOver) live.away();
     };
     this.#absence.begin({ afterMs: sendsForMs, run: silent }, this.#over(live, Math.max(sendsForMs, graceMs)));
   }
 
-  /** Its credential was revoked: nothing of it reaches a viewer any more. The broadcast waits for another. */
+  /** Its credential was revoked, of which it is told apart: nothing of it reaches a viewer any more. The broadcast waits for another. */
   revoke(): void {
     this.#vacate((live) => live.shut());
   }
 
   #vacate(pause: (live: LiveBroadcast) => void): void {
     if (this.#gone || this.#live === undefined || this.#live.isOver) return;
-    this.end('fenced');
+    this.#leave();
     pause(this.#live);
     this.#absence.begin(this.#over(this.#live, this.#ports.graceMs));
   }
@@ -185,6 +195,7 @@ export class RemoteEncryptor implements Encryptor {
   #leave(): void {
     this.#gone = true;
     this.#absence.end();
+    this.#cancelAnew();
     this.#keys.forget();
   }
 
@@ -214,7 +225,8 @@ export class RemoteEncryptor implements Encryptor {
         return;
       case 'back':
         this.#broadcasterAway = false;
-        live.back();
+        if (this.#needsAnew) this.#beginAnew(live);
+        else live.back();
         return;
       case 'ended':
         if (report.reason === 'shutdown') {
@@ -246,6 +258,8 @@ export class RemoteEncryptor implements Encryptor {
     const givenMs = this.#keys.confirmedMs(epoch);
     if (givenMs === undefined || epoch <= (live.currentEpoch ?? 0)) {
       this.#log.warn({ epoch }, 'an encryptor began an epoch that it had confirmed no key of; that is not billed');
+      // Whatever led to it, no other beginning need ever come.
+      this.#beginAnew(live);
       return;
     }
     const nowMs = this.#ports.clock.nowMs();
@@ -254,28 +268,41 @@ export class RemoteEncryptor implements Encryptor {
     live.began(epoch, atMs);
   }
 
+  /** What it was given is void. Not more often than now and then, whatever it does to bring it about. */
+  #beginAnew(live: LiveBroadcast): void {
+    this.#needsAnew = true;
+    this.#cancelAnew();
+    const nowMs = this.#ports.clock.nowMs();
+    const begin = () => {
+      if (!this.#needsAnew || this.#gone || live.isOver || this.#channel === undefined || this.#broadcasterAway) return;
+      this.#needsAnew = false;
+      this.#anewMs = this.#ports.clock.nowMs();
+      live.replaced(this);
+    };
+    const waitMs = this.#anewMs + ANEW_EVERY_MS - nowMs;
+    if (waitMs <= 0) begin();
+    else this.#cancelAnew = this.#ports.timers.after(waitMs, begin);
+  }
+
   /** It is there again. What it may not have got is sent again; one that has run out of keys begins anew. */
   #catchUp(): void {
     const live = this.#live;
     if (this.#gone || live === undefined || this.#broadcasterAway) return;
     const begunMs = live.currentBeganMs;
     const ranOut = begunMs !== undefined && this.#ports.clock.nowMs() > begunMs + live.keyLifetimeMs;
-    if (this.#silent || ranOut) {
-      this.#silent = false;
-      live.replaced(this);
-    } else {
-      for (const offer of this.#keys.unconfirmed) this.#send(offer);
-    }
+    if (this.#needsAnew || ranOut) this.#beginAnew(live);
+    else for (const { key } of this.#keys.outstanding) this.#send(key.epoch);
   }
 
-  #send(offer: KeyOffer): void {
+  #send(epoch: number): void {
     const channel = this.#channel;
     if (channel === undefined) return;
-    const { epoch, contentKey } = offer.key;
     this.#outbox.later(async () => {
-      const jwe = await channel.encryptKey(contentKey, { encryptor: this.encryptor, program: this.program, epoch });
-      // Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
-      if (!this.#keys.awaits(epoch)) return undefined;
+      const offer = this.#keys.offerOf(epoch);
+      if (offer === undefined) return undefined;
+      const jwe = await channel.encryptKey(offer.key.contentKey, { encryptor: this.encryptor, program: this.program, epoch });
+      // Begun, or offered again, meanwhile: what was encrypted may be the zeros it was overwritten with.
+      if (this.#keys.offerOf(epoch) !== offer) return undefined;
       const startsInMs = Math.max(0, offer.notBeforeMs - this.#ports.clock.nowMs());
       const graceMs = offer.notAfterMs - offer.notBeforeMs;
       return { type: 'key', ...this.#run, epoch, jwe, startsInMs, graceMs, lifetimeMs: offer.lifetimeMs };

@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock, Timers } from '../clock.ts';
+import { type Clock, type Timers, wallMsOf } from '../clock.ts';
+import { MessageBudget } from '../control/message-budget.ts';
 import type { Ledger, LedgerReader } from '../ledger/ledger.ts';
-import { type AuthorityMessage, type EncryptorMessage, EncryptorRefusal, type Report } from '../protocol/encryptor-messages.ts';
+import {
+  type AuthorityMessage,
+  type EncryptorMessage,
+  EncryptorRefusal,
+  MAX_AGE_MS,
+  type Report,
+} from '../protocol/encryptor-messages.ts';
 import type { Authority } from './authority.ts';
 import { EncryptorCredentials } from './encryptor-credentials.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
@@ -12,6 +19,8 @@ import { type BegunElsewhere, type EncryptorChannel, RemoteEncryptor, type Remot
 const GRACE_MS = 60_000;
 /** What a timeline that is taken over skips, so that it does not go back whatever was on its way. */
 const TIMELINE_MARGIN_MS = 1_000;
+/** Each uses up an epoch's number and sends every viewer a key: of each program, so many hand-overs, and so many beginnings. */
+const PER_SECOND = 1;
 
 export interface RemoteEncryptorsPorts {
   readonly authority: Authority;
@@ -40,6 +49,9 @@ export class RemoteEncryptors {
   readonly #channels = new Set<EncryptorChannel>();
   /** Who had the broadcast of each program last. */
   readonly #holders = new Map<string, RemoteEncryptor>();
+  /** By program. */
+  readonly #handOvers = new Map<string, MessageBudget>();
+  readonly #beginnings = new Map<string, MessageBudget>();
   readonly #unsubscribe: () => void;
   #isClosed = false;
 
@@ -50,7 +62,7 @@ export class RemoteEncryptors {
       this.credentials.apply(entry);
       if (entry.kind === 'encryptor-revoked') this.#revoke(entry.encryptor);
     });
-    this.credentials = new EncryptorCredentials(() => ports.reader.encryptors());
+    this.credentials = new EncryptorCredentials(() => ports.reader.encryptors(), ports.clock);
   }
 
   /** How many processes are connected. */
@@ -70,7 +82,8 @@ export class RemoteEncryptors {
 
   verify(channel: EncryptorChannel, { id, program, streamKeyHash }: Verify): Verified {
     const holder = this.#holderOf(program);
-    const timelineMs = holder === undefined ? 0 : this.#ports.clock.nowMs() - holder.timelineZeroMs + TIMELINE_MARGIN_MS;
+    const reachedMs = holder === undefined ? 0 : this.#ports.clock.nowMs() - holder.timelineZeroMs + TIMELINE_MARGIN_MS;
+    const timelineMs = Math.min(MAX_AGE_MS, reachedMs);
     const refusal = channel.programs.includes(program)
       ? this.#ports.authority.verifyStreamKey(program, streamKeyHash)
       : { code: 'program-not-allowed', message: `this encryptor is not allowed to broadcast ${program}` };
@@ -97,6 +110,7 @@ export class RemoteEncryptors {
     }
     if (live !== undefined && (holder === undefined || begin.as !== undefined)) return end('fenced');
     if (!this.#exists(program)) return end('program-removed');
+    this.#pace(live === undefined ? this.#beginnings : this.#handOvers, program);
     this.#handOver(channel, begin, live).attach(channel);
   }
 
@@ -125,16 +139,37 @@ export class RemoteEncryptors {
     return programs.get(program) !== undefined;
   }
 
+  /** @throws EncryptorRefusal `try-later` */
+  #pace(budgets: Map<string, MessageBudget>, program: string): void {
+    const budget = budgets.get(program) ?? new MessageBudget(PER_SECOND, 1, this.#ports.clock);
+    budgets.set(program, budget);
+    if (!budget.take())
+      throw new EncryptorRefusal('try-later', `${program} began, or was taken over, less than a second ago: begin it again then`);
+  }
+
+  /** The broadcast that a beginning goes on with, after an authority that died: their viewings are one charge. */
+  #before({ program, broadcast, as }: Begin): string | undefined {
+    const { reader, clock, graceMs = GRACE_MS } = this.#ports;
+    const named = [as, broadcast].find((id) => id !== undefined && reader.knowsBroadcast(program, id));
+    return named ?? reader.interruptedBroadcast(program, wallMsOf(clock, clock.nowMs()), graceMs);
+  }
+
+  /** As the encryptor calls it, unless that was a broadcast once. */
+  #newId({ broadcast }: Begin): string {
+    // One that began a moment ago may not be in the ledger yet.
+    const isRecent = [...this.#holders.values()].some(({ live }) => live?.id === broadcast);
+    return isRecent || this.#ports.reader.knowsBroadcast(undefined, broadcast) ? randomUUID() : broadcast;
+  }
+
   /** Gives a process the broadcast that is under way, or a new one; the process that had it is fenced. */
   #handOver(channel: EncryptorChannel, begin: Begin, live: LiveBroadcast | undefined): RemoteEncryptor {
-    const { program, broadcast } = begin;
-    const { authority, reader, log } = this.#ports;
+    const { program } = begin;
+    const { authority, log } = this.#ports;
     const next = new RemoteEncryptor(channel, this.#takenUp(begin), this.#remotePorts());
     const about = { program, encryptor: channel.encryptor, process: channel.process };
     if (live === undefined) {
-      const before = begin.as ?? broadcast;
-      const continues = reader.knowsBroadcast(program, before) ? before : undefined;
-      const started = authority.startBroadcast(program, continues === undefined ? broadcast : randomUUID(), next, continues);
+      const continues = this.#before(begin);
+      const started = authority.startBroadcast(program, this.#newId(begin), next, continues);
       next.encrypts(started);
       log.info({ ...about, broadcast: started.id, continues }, 'an encryptor began a broadcast');
     } else {

@@ -3,8 +3,15 @@ import type { KeyOffer } from '../keys/content-key.ts';
 import { verifyEncryptorReceipt } from '../keys/encryptor-receipt.ts';
 import { proofKey } from '../keys/possession.ts';
 
+/** More than an encryptor takes on offer at once. */
+const MAX_GIVEN = 8;
+
 interface GivenKey {
-  readonly offer: KeyOffer;
+  /** As it was offered last. */
+  offer: KeyOffer;
+  /** Until when it can be sealed under, whichever of its offers the encryptor goes by. */
+  untilMs: number;
+  /** First. */
   readonly givenMs: number;
   readonly proofKey: Promise<globalThis.CryptoKey>;
   confirmed: boolean;
@@ -14,18 +21,30 @@ interface GivenKey {
 export class RemoteKeys {
   readonly #keys = new Map<number, GivenKey>();
 
+  /** One that is offered again has other times, and is confirmed if it was. */
   give(offer: KeyOffer, nowMs: number): void {
     const { epoch, contentKey } = offer.key;
-    this.#keys.set(epoch, { offer, givenMs: nowMs, proofKey: proofKey(contentKey), confirmed: false });
+    const untilMs = offer.notAfterMs + offer.lifetimeMs;
+    const known = this.#keys.get(epoch);
+    if (known !== undefined) {
+      known.offer.key.contentKey.fill(0);
+      known.offer = offer;
+      known.untilMs = Math.max(known.untilMs, untilMs);
+      return;
+    }
+    this.#keys.set(epoch, { offer, untilMs, givenMs: nowMs, proofKey: proofKey(contentKey), confirmed: false });
+    const [oldest] = this.#keys.keys();
+    if (this.#keys.size > MAX_GIVEN && oldest !== undefined) this.begin(oldest);
   }
 
-  /** Whether its key is still to be sent. */
-  awaits(epoch: number): boolean {
-    return this.#keys.get(epoch)?.confirmed === false;
+  /** What an epoch's key was offered with last, until it has begun. */
+  offerOf(epoch: number): KeyOffer | undefined {
+    return this.#keys.get(epoch)?.offer;
   }
 
-  get unconfirmed(): readonly KeyOffer[] {
-    return [...this.#keys.values()].filter(({ confirmed }) => !confirmed).map(({ offer }) => offer);
+  /** Whatever was given and has not begun, confirmed or not. */
+  get outstanding(): readonly KeyOffer[] {
+    return [...this.#keys.values()].map(({ offer }) => offer);
   }
 
   /**
@@ -37,7 +56,6 @@ export class RemoteKeys {
     const key = this.#keys.get(epoch);
     if (key === undefined || key.confirmed) return undefined;
     key.confirmed = true;
-    key.offer.key.contentKey.fill(0);
     return epoch;
   }
 
@@ -58,7 +76,7 @@ export class RemoteKeys {
 
   /** Until when what was given can be sealed under. */
   get lastUntilMs(): number {
-    return Math.max(0, ...[...this.#keys.values()].map(({ offer }) => offer.notAfterMs + offer.lifetimeMs));
+    return Math.max(0, ...[...this.#keys.values()].map(({ untilMs }) => untilMs));
   }
 
   forget(): void {

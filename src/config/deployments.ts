@@ -52,7 +52,7 @@ export const EncryptorConfig = z.strictObject({
   broadcast,
   authority: z.strictObject({
     /** ws:// or wss:// */
-    url: z.url({ protocol: /^wss?$/ }),
+    url: z.url({ protocol: /^wss?$/, error: 'must begin with ws:// or wss://, such as wss://video.example' }),
     /** As `tollcast credentials encryptor add` named it. */
     encryptor: z.string(),
     secretFile: z.string(),

@@ -12,6 +12,7 @@ import {
   type EncryptorMessage,
   MAX_ENCRYPTOR_MESSAGE_BYTES,
 } from '../protocol/encryptor-messages.ts';
+import { connectionFault } from './connection-fault.ts';
 
 /** From connecting to `opened`. */
 const OPEN_WITHIN_MS = 10_000;
@@ -73,7 +74,7 @@ export class AuthorityConnection {
       this.#alive = true;
     });
     this.#socket.on('error', (error) => {
-      this.#why = messageOf(error);
+      this.#why = connectionFault(error, options.url);
     });
     this.#socket.on('close', () => this.#closed());
   }

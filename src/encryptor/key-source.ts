@@ -25,8 +25,8 @@ export interface Encryptor {
   end(reason: AuthorityEnd): void;
 }
 
-/** `fenced`: another encryptor process has the program now; nothing more may be sent for it here. */
-export type AuthorityEnd = 'program-removed' | 'shutdown' | 'fenced';
+/** Nothing more may be sent for it here. `fenced`: another encryptor process has the program now; `revoked`: the credential is good no more. */
+export type AuthorityEnd = 'program-removed' | 'shutdown' | 'fenced' | 'revoked';
 
 /** What the encryptor tells the authority of one broadcast. Times are this process's own monotonic milliseconds. */
 export interface BroadcastReports {

@@ -49,7 +49,7 @@ export async function encrypt(broadcast: Broadcast, ports: MediaPathPorts): Prom
   let ended = false;
   broadcast.on('ended', (reason) => {
     ended = true;
-    reports.ended(reason === 'failed' || reason === 'fenced' ? 'broadcast-ended' : reason);
+    reports.ended(reason === 'program-removed' || reason === 'shutdown' ? reason : 'broadcast-ended');
     // A chunk that waits for a key would wait for ever.
     sealer.destroy();
   });

@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import type { DeviceKeys } from '../keys/device.ts';
 import { signEncryptorReceipt } from '../keys/encryptor-receipt.ts';
 import { proofKey } from '../keys/possession.ts';
-import type { AuthorityMessage, EncryptorMessage } from '../protocol/encryptor-messages.ts';
+import { type AuthorityMessage, type EncryptorMessage, MAX_AGE_MS } from '../protocol/encryptor-messages.ts';
 import type { AuthorityConnection } from './authority-connection.ts';
 import type { AuthorityEnd, BroadcastReports, Encryptor } from './key-source.ts';
 import { type Draft, ReportQueue } from './report-queue.ts';
@@ -34,6 +34,7 @@ export class RemoteBroadcast implements BroadcastReports {
   /** What the authority calls it. */
   #as: string | undefined;
   #newestKey = 0;
+  #newestBegun = 0;
   /** The authority may know of it. */
   #announced = false;
   #over = false;
@@ -61,7 +62,7 @@ export class RemoteBroadcast implements BroadcastReports {
       type: 'begin',
       program: this.program,
       broadcast: this.broadcast,
-      timelineMs: Math.max(0, nowMs - this.#timelineZeroMs),
+      timelineMs: Math.min(MAX_AGE_MS, Math.max(0, nowMs - this.#timelineZeroMs)),
       ...(this.#as === undefined ? {} : { as: this.#as }),
       away: this.#reports.awayBefore,
       heard: this.#reports.heardSeq,
@@ -70,7 +71,10 @@ export class RemoteBroadcast implements BroadcastReports {
   }
 
   begun(as: string): void {
+    if (as === this.#as) return;
     this.#as = as;
+    const { program, broadcast } = this;
+    this.#ports.log.info({ program, broadcast, as }, 'broadcast began at the authority, whose ledger and bills call it as');
   }
 
   heard(seq: number): void {
@@ -80,18 +84,22 @@ export class RemoteBroadcast implements BroadcastReports {
 
   async key(message: Key, arrivedMs: number, connection: AuthorityConnection): Promise<void> {
     const { epoch, startsInMs, graceMs, lifetimeMs } = message;
-    // One that is repeated: its receipt is on its way.
-    if (this.#over || epoch <= this.#newestKey) return;
+    if (this.#over || epoch <= this.#newestBegun) return;
     const { encryptor, device } = this.#ports;
     const held = { encryptor, program: this.program, epoch };
     const contentKey = await connection.decryptKey(message.jwe, held);
-    const jws = await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
-    if (this.#over) {
+    // One that is repeated has other times; its receipt is given, or on its way.
+    const isRepeated = epoch <= this.#newestKey;
+    const jws = isRepeated ? '' : await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
+    // Meanwhile it may have begun.
+    if (this.#over || epoch <= this.#newestBegun) {
       contentKey.fill(0);
       return;
     }
-    this.#newestKey = epoch;
-    this.#report({ type: 'receipt', jws }, arrivedMs);
+    if (!isRepeated) {
+      this.#newestKey = epoch;
+      this.#report({ type: 'receipt', jws }, arrivedMs);
+    }
     const notBeforeMs = arrivedMs + startsInMs;
     const key = { program: this.program, epoch, contentKey };
     try {
@@ -112,6 +120,7 @@ export class RemoteBroadcast implements BroadcastReports {
   }
 
   began(epoch: number, atMs: number): void {
+    this.#newestBegun = Math.max(this.#newestBegun, epoch);
     this.#report({ type: 'began', epoch }, atMs);
   }
 

@@ -3,12 +3,15 @@ import type { Clock, Timers } from '../clock.ts';
 import { TollcastError, unreachable } from '../errors.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../keys/device.ts';
 import { isSecret } from '../keys/secret-proof.ts';
-import { ENCRYPTOR_PATH } from '../protocol/encryptor-messages.ts';
+import { ENCRYPTOR_PATH, type EncryptorErrorCode } from '../protocol/encryptor-messages.ts';
 import type { AuthorityConnection, Told } from './authority-connection.ts';
 import { AuthorityLink } from './authority-link.ts';
 import type { BroadcastReports, Encryptor, KeySource, StreamKeyRefusal } from './key-source.ts';
 import { RemoteBroadcast } from './remote-broadcast.ts';
 import { StreamKeys } from './stream-keys.ts';
+
+/** With these the authority refuses the credential, and so whatever this process asks for. */
+const REFUSED: ReadonlySet<EncryptorErrorCode> = new Set(['credential-revoked', 'credential-invalid', 'opening-invalid']);
 
 /** How long `close` waits for the authority to hear what is outstanding. */
 const CLOSE_WITHIN_MS = 1_000;
@@ -41,6 +44,8 @@ export class RemoteKeySource implements KeySource {
   /** In the order in which they began; ended ones until the authority has heard of it. */
   readonly #broadcasts = new Map<string, RemoteBroadcast>();
   #drained: () => void = () => undefined;
+  #refusal: StreamKeyRefusal | undefined;
+  #wasOpen = false;
 
   private constructor(options: RemoteKeySourceOptions, url: string, device: DeviceKeys) {
     const { clock, timers, log, encryptor, secret, ca, random = Math.random } = options;
@@ -50,6 +55,7 @@ export class RemoteKeySource implements KeySource {
       clock,
       timers,
       isConnected: () => this.#link.isOpen,
+      refusal: () => this.#refusal,
       send: (message) => this.#link.send(message),
     });
     this.#link = new AuthorityLink(
@@ -78,6 +84,11 @@ export class RemoteKeySource implements KeySource {
 
   get isConnected(): boolean {
     return this.#link.isOpen;
+  }
+
+  /** Why the authority does not let this encryptor in, since it last said so; undefined as long as it does. */
+  get refusal(): StreamKeyRefusal | undefined {
+    return this.#refusal;
   }
 
   verify(program: string, streamKey: string): Promise<StreamKeyRefusal | undefined> {
@@ -119,6 +130,8 @@ export class RemoteKeySource implements KeySource {
   }
 
   #opened(programs: readonly string[]): void {
+    this.#refusal = undefined;
+    this.#wasOpen = true;
     // What was sealed meanwhile is told before anything new is asked.
     for (const broadcast of this.#broadcasts.values()) broadcast.announce();
     this.#streamKeys.connected(programs);
@@ -142,12 +155,18 @@ export class RemoteKeySource implements KeySource {
         this.#broadcasts.get(keyOf(message))?.end(message.reason === 'program-not-allowed' ? 'program-removed' : message.reason);
         return;
       case 'error':
-        if (message.code === 'credential-revoked')
-          for (const broadcast of [...this.#broadcasts.values()]) broadcast.end('fenced');
+        if (REFUSED.has(message.code)) this.#refused(message);
         return;
       default:
         unreachable(message);
     }
+  }
+
+  /** A credential that was good and is not known any more was revoked. No key comes then, so nobody could watch what is broadcast here. */
+  #refused({ code, message }: StreamKeyRefusal): void {
+    this.#refusal = { code, message: `the authority refuses this facility: ${message}` };
+    this.#streamKeys.refused();
+    if (this.#wasOpen) for (const broadcast of [...this.#broadcasts.values()]) broadcast.end('revoked');
   }
 
   #done(run: { program: string; broadcast: string }): void {
@@ -162,6 +181,10 @@ const keyOf = ({ program, broadcast }: { program: string; broadcast: string }): 
 function socketUrl(base: string): string {
   const url = URL.canParse(base) ? new URL(base) : undefined;
   if (url?.protocol !== 'wss:' && url?.protocol !== 'ws:')
-    throw new TollcastError('bad-address', `${base} is not the address of an authority; one looks like wss://video.example`);
-  return `${url.origin}${url.pathname.replace(/\/$/, '')}${ENCRYPTOR_PATH}`;
+    throw new TollcastError(
+      'bad-address',
+      `${base} is not the address of an authority; one begins with wss:// or ws://, like wss://video.example`,
+    );
+  const path = url.pathname.replace(/\/$/, '');
+  return `${url.origin}${path.endsWith(ENCRYPTOR_PATH) ? path : path + ENCRYPTOR_PATH}`;
 }

@@ -22,6 +22,8 @@ export interface StreamKeysPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly isConnected: () => boolean;
+  /** Why the authority does not let this encryptor in, if it does not: then no stream key is good for anything. */
+  readonly refusal: () => StreamKeyRefusal | undefined;
   send(message: Verify): void;
 }
 
@@ -51,7 +53,10 @@ export class StreamKeys {
       return { code: 'program-not-allowed', message: `this encryptor is not allowed to broadcast ${program}` };
     const hash = streamKeyHash(streamKey);
     const known = this.#accepted.get(program) === hash;
-    const verified = await this.#ask(program, hash, known);
+    const verified = this.#ports.refusal() === undefined ? await this.#ask(program, hash, known) : undefined;
+    // It may have come in place of an answer.
+    const refusal = this.#ports.refusal();
+    if (refusal !== undefined) return refusal;
     if (verified === undefined) return known ? undefined : UNREACHABLE;
     if (verified.refusal === undefined) this.#accept(program, hash, verified.timelineMs);
     else if (known) this.#accepted.delete(program);
@@ -71,6 +76,11 @@ export class StreamKeys {
 
   answered(verified: Verified): void {
     this.#asked.get(verified.id)?.(verified);
+  }
+
+  /** Nobody need wait for a connection. */
+  refused(): void {
+    for (const proceed of this.#waiting) proceed();
   }
 
   /** What was asked will not be answered. */

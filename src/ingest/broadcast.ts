@@ -9,9 +9,9 @@ import { Timeline } from './timeline.ts';
 
 /**
  * Why a broadcast ended: its broadcaster stopped and did not come back in time, the operator removed the program or stopped the
- * relay, another encryptor has the program now, or what reads its tags failed.
+ * relay, another encryptor has the program now, this one's credential was revoked, or what reads its tags failed.
  */
-export type BroadcastEndReason = 'broadcast-ended' | 'program-removed' | 'shutdown' | 'fenced' | 'failed';
+export type BroadcastEndReason = 'broadcast-ended' | 'program-removed' | 'shutdown' | 'fenced' | 'revoked' | 'failed';
 
 export interface BroadcastOptions {
   /** How long the broadcaster may be away before the broadcast ends. */
@@ -30,6 +30,7 @@ const CUT_OFF: Readonly<Record<BroadcastEndReason, Refusal>> = {
   'program-removed': { code: 'program-unknown', message: 'the program was removed' },
   shutdown: SHUTTING_DOWN,
   fenced: { code: 'already-publishing', message: 'the program is published to another encryptor now' },
+  revoked: { code: 'credential-revoked', message: "the facility's credential was revoked: it cannot broadcast any more" },
   failed: { code: 'internal', message: 'the broadcast failed in the relay: publish again' },
 };
 

@@ -52,8 +52,13 @@ export interface ViewingFilter {
 export interface LedgerReader {
   programs(): ProgramRecord[];
   encryptors(): EncryptorRecord[];
-  /** Whether a program had this broadcast. */
-  knowsBroadcast(program: string, broadcast: string): boolean;
+  /** Whether a program had this broadcast; where none is named, whether any had. */
+  knowsBroadcast(program: string | undefined, broadcast: string): boolean;
+  /**
+   * The last broadcast of a program, if the authority died during it and that is less than `withinMs` ago. Both are times of different
+   * boots, so it is the wall clock that says how long ago; one that was set back since is believed as far.
+   */
+  interruptedBroadcast(program: string, nowWallMs: number, withinMs: number): string | undefined;
   /** The highest epoch number ever reserved for a program; 0 if none. */
   lastEpoch(program: string): number;
   /** In the order of viewer, broadcast and consent, one at a time, so that millions pass in bounded memory. */

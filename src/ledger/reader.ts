@@ -22,11 +22,22 @@ export function openReader(file: string): LedgerReader {
   const selectEncryptors = db.prepare<[], EncryptorRow>(
     'SELECT name, programs, secret_hash AS secretHash FROM encryptor ORDER BY name',
   );
-  const selectBroadcast = db.prepare<[string, string]>('SELECT 1 FROM broadcast WHERE broadcast = ? AND program = ?');
+  const selectBroadcast = db.prepare<[string, string | null]>(
+    'SELECT 1 FROM broadcast WHERE broadcast = ? AND program = coalesce(?, program)',
+  );
+  const selectLastBroadcast = db.prepare<[string], LastBroadcastRow>(
+    `SELECT b.broadcast, b.ended_by AS endedBy, boot.wall_anchor_ms + b.ended_ms AS endedWallMs
+       FROM broadcast b JOIN boot ON boot.id = b.boot WHERE b.program = ? ORDER BY b.id DESC LIMIT 1`,
+  );
   return {
     programs: () => selectPrograms.all().map((row): ProgramRecord => ({ ...row, tariff: tariffOf(row.tariff) })),
     encryptors: () => selectEncryptors.all().map((row): EncryptorRecord => ({ ...row, programs: JSON.parse(row.programs) })),
-    knowsBroadcast: (program, broadcast) => selectBroadcast.get(broadcast, program) !== undefined,
+    knowsBroadcast: (program, broadcast) => selectBroadcast.get(broadcast, program ?? null) !== undefined,
+    interruptedBroadcast: (program, nowWallMs, withinMs) => {
+      const last = selectLastBroadcast.get(program);
+      const isRecent = last?.endedWallMs != null && Math.abs(nowWallMs - last.endedWallMs) < withinMs;
+      return last?.endedBy === 'interrupted' && isRecent ? last.broadcast : undefined;
+    },
     lastEpoch: (program) => selectLastEpoch.get(program)?.epoch ?? 0,
     viewings: (filter = {}) => readViewings(file, filter),
     close: () => db.close(),
@@ -38,6 +49,12 @@ interface ProgramRow {
   title: string;
   tariff: string;
   streamKeyHash: string;
+}
+
+interface LastBroadcastRow {
+  broadcast: string;
+  endedBy: string | null;
+  endedWallMs: number | null;
 }
 
 interface EncryptorRow {

@@ -17,7 +17,8 @@ export const MAX_REPORTS = 64;
 /** Programs of one credential. */
 export const MAX_PROGRAMS = 64;
 
-const MAX_AGE_MS = 10 * 365 * 86_400_000;
+/** Of ages, delays and timelines. */
+export const MAX_AGE_MS = 10 * 365 * 86_400_000;
 
 const jose = z.string().max(4_096);
 const name = z.string().max(64);

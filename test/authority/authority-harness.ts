@@ -65,6 +65,7 @@ export class AuthorityHarness {
         programs: () => [news],
         encryptors: () => [],
         knowsBroadcast: () => false,
+        interruptedBroadcast: () => undefined,
         lastEpoch: () => 0,
         viewings: ({ token } = {}) => past.filter((record) => record.token === token).values(),
         close: () => undefined,

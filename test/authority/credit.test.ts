@@ -45,6 +45,7 @@ function creditWith(...records: ViewingRecord[]) {
     programs: () => [],
     encryptors: () => [],
     knowsBroadcast: () => false,
+    interruptedBroadcast: () => undefined,
     lastEpoch: () => 0,
     viewings: (filter = {}) => {
       asked.push(filter);

@@ -8,9 +8,10 @@ import { signEncryptorReceipt } from '../../src/keys/encryptor-receipt.ts';
 import { proofKey } from '../../src/keys/possession.ts';
 import { proveSecret } from '../../src/keys/secret-proof.ts';
 import {
-  type AuthorityMessage,
+  AuthorityMessage,
   ENCRYPTOR_PATH,
   ENCRYPTOR_SUBPROTOCOL,
+  MAX_AGE_MS,
   MAX_ENCRYPTOR_MESSAGE_BYTES,
 } from '../../src/protocol/encryptor-messages.ts';
 import { CONTROL_SUBPROTOCOL } from '../../src/protocol/messages.ts';
@@ -105,6 +106,7 @@ describe("an encryptor's socket", () => {
   });
 
   test('is not opened by a proof or statement of another socket, or for another name', async () => {
+    const other = host.credential('other', 'news');
     const [recorded, replayed, renamed] = [new RawEncryptor(), new RawEncryptor(), new RawEncryptor()];
     const { challenge } = await recorded.next('hello');
     const jws = await signOpening({ encryptor: 'studio', challenge }, device);
@@ -112,7 +114,6 @@ describe("an encryptor's socket", () => {
     await replayed.next('hello');
     replayed.say(opening);
     expect(await replayed.refused()).toEqual(['opening-invalid', 4401]);
-    const other = host.credential('other', 'news');
     const own = await signOpening({ encryptor: 'studio', challenge: (await renamed.next('hello')).challenge }, device);
     renamed.say({ type: 'open', encryptor: 'other', proof: proveSecret(other, own), jws: own });
     expect(await renamed.refused()).toEqual(['opening-invalid', 4401]);
@@ -149,9 +150,11 @@ describe("an encryptor's socket", () => {
     const raw = new RawEncryptor();
     const sessionKey = await raw.open();
     raw.begin();
+    const refused = await raw.next('key');
+    raw.say({ type: 'began', ...REPORT, seq: 1, epoch: refused.epoch });
+    // It would be the only beginning that ever comes: so there is another epoch to begin.
+    await until(() => raw.last('key')?.epoch === refused.epoch + 1, 'another key');
     const { epoch, jwe } = await raw.next('key');
-    raw.say({ type: 'began', ...REPORT, seq: 1, epoch });
-    await raw.next('heard');
     const held = { encryptor: 'studio', program: 'news', epoch };
     const wrong = await signEncryptorReceipt(held, await proofKey(new Uint8Array(32)), device.sign.privateKey);
     raw.say({ type: 'receipt', ...REPORT, seq: 2, jws: wrong });
@@ -161,8 +164,8 @@ describe("an encryptor's socket", () => {
     const again = new RawEncryptor();
     const newSession = await again.open();
     again.begin('b1', { as: 'b1', heard: 2 });
+    await until(() => again.last('key')?.epoch === epoch, 'the key is repeated');
     const repeated = await again.next('key');
-    expect(repeated.epoch).toBe(epoch);
     const contentKey = await decryptEncryptorKey(repeated.jwe, held, newSession);
     expect(await decryptEncryptorKey(jwe, held, sessionKey)).toEqual(contentKey);
     const jws = await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
@@ -171,8 +174,28 @@ describe("an encryptor's socket", () => {
     await until(() => host.of('epoch-begun').length === 1, 'it began');
     expect(host.of('encryptor-confirmed')).toMatchObject([{ epoch, receipt: jws }]);
     // However long ago it claims that was, it is not before the key was given.
-    const reserved = host.entries.find(({ entry }) => entry.kind === 'epoch-reserved')?.monoMs ?? Number.NaN;
+    const reserved =
+      host.entries.find(({ entry }) => entry.kind === 'epoch-reserved' && entry.epoch === epoch)?.monoMs ?? Number.NaN;
     expect(host.of('epoch-begun')[0]?.atMs).toBeGreaterThanOrEqual(reserved);
+  });
+
+  test('a key that was confirmed and has not begun comes again on the next socket: its times may be others by now', async () => {
+    const raw = new RawEncryptor();
+    const sessionKey = await raw.open();
+    raw.begin();
+    const { epoch, jwe } = await raw.next('key');
+    const held = { encryptor: 'studio', program: 'news', epoch };
+    const contentKey = await decryptEncryptorKey(jwe, held, sessionKey);
+    const jws = await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
+    raw.say({ type: 'receipt', ...REPORT, seq: 1, jws });
+    await until(() => host.of('encryptor-confirmed').length === 1, 'it is confirmed');
+    const again = new RawEncryptor();
+    const newSession = await again.open();
+    again.begin('b1', { as: 'b1', heard: 1 });
+    const repeated = await again.next('key');
+    expect(await decryptEncryptorKey(repeated.jwe, held, newSession)).toEqual(contentKey);
+    again.say({ type: 'began', ...REPORT, seq: 2, epoch });
+    await until(() => host.of('epoch-begun').length === 1, 'it begins with the receipt from before');
   });
 
   test('another process with the same credential is never given a key that was given before, not even one unconfirmed', async () => {
@@ -197,6 +220,54 @@ describe("an encryptor's socket", () => {
     expect(host.authority.broadcasts.has('news')).toBe(true);
   });
 
+  test('a program changes hands once a second at most, whatever is begun', async () => {
+    const raw = new RawEncryptor();
+    await raw.open();
+    for (let at = 0; at < 200; at++) raw.begin(`b${at}`);
+    expect(await raw.refused()).toEqual(['try-later', 4429]);
+    const again = new RawEncryptor();
+    await again.open();
+    again.begin('later');
+    expect(await again.refused()).toEqual(['try-later', 4429]);
+    expect(host.of('epoch-reserved').length).toBeLessThanOrEqual(2);
+  });
+
+  test('is told what the ledger calls its broadcast once that is in there, not before', async () => {
+    const raw = new RawEncryptor();
+    await raw.open();
+    host.isDiskStuck = true;
+    raw.begin();
+    await until(() => host.authority.broadcasts.has('news'), 'it began');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(raw.messages.map(({ type }) => type)).toEqual(['hello', 'opened']);
+    host.isDiskStuck = false;
+    await host.restart();
+    const again = new RawEncryptor();
+    await again.open();
+    again.begin();
+    expect(await again.next('begun')).toMatchObject({ as: 'b1' });
+  });
+
+  test('a timeline of years is no answer that nobody could take', async () => {
+    const raw = new RawEncryptor();
+    await raw.open();
+    raw.begin('b1', { timelineMs: MAX_AGE_MS });
+    await raw.next('begun');
+    raw.say({ type: 'verify', id: 1, program: 'news', streamKeyHash: '0'.repeat(64) });
+    expect(AuthorityMessage.parse(await raw.next('verified'))).toMatchObject({ timelineMs: MAX_AGE_MS });
+  });
+
+  test('a process that runs out of keys again and again is given one epoch a second', async () => {
+    const raw = new RawEncryptor();
+    await raw.open();
+    raw.begin();
+    await raw.next('key');
+    for (let seq = 1; seq <= 30; seq++) raw.say({ type: 'began', ...REPORT, seq, epoch: 100 + seq });
+    await until(() => raw.last('heard')?.seq === 30, 'all were heard');
+    expect(host.of('epoch-reserved').length).toBeLessThanOrEqual(2);
+    await until(() => raw.last('key')?.epoch === 3, 'another comes later');
+  });
+
   test('reports are taken once, in order', async () => {
     const raw = new RawEncryptor();
     await raw.open();
@@ -207,6 +278,7 @@ describe("an encryptor's socket", () => {
     await until(() => raw.last('heard')?.seq === 1, 'it was heard');
     raw.say({ type: 'back', ...REPORT, seq: 3 });
     expect(await raw.refused()).toEqual(['bad-state', 4400]);
+    await until(() => host.of('media-paused').length > 0, 'the ledger has it');
     expect(host.of('media-paused')).toHaveLength(1);
   });
 });

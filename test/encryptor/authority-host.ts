@@ -38,6 +38,8 @@ export class AuthorityHost {
   readonly clock: Clock = systemClock();
   /** What it wrote, in order, over all its lives. */
   readonly entries: Entered[] = [];
+  /** What it writes waits for a disk that does not answer, and is lost when it dies. */
+  isDiskStuck = false;
   authority!: Authority;
   encryptors!: RemoteEncryptors;
   #ledger!: Ledger;
@@ -123,11 +125,12 @@ export class AuthorityHost {
   }
 
   /** It dies, with nothing said, and comes back. */
-  async restart(): Promise<void> {
+  async restart(afterMs = 0): Promise<void> {
     await this.cut();
     this.encryptors.close();
     await this.#ledger.close();
     this.#reader.close();
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
     await this.#begin();
     await this.restore();
   }
@@ -147,6 +150,7 @@ export class AuthorityHost {
     const ledger = await openLedger({ file, clock, log: silentLog, pollMs: 20 });
     this.#ledger = {
       append: async (entry) => {
+        if (this.isDiskStuck) await new Promise(() => undefined);
         const entered = await ledger.append(entry);
         this.entries.push(entered);
         return entered;

@@ -47,7 +47,11 @@ export class StudioBroadcast implements Encryptor {
   readonly reports: BroadcastReports;
   ended: AuthorityEnd | undefined;
   readonly #clock: Clock;
-  readonly #waiting = new Set<() => void>();
+  /** By epoch, when each may begin. */
+  readonly ripeMs = new Map<number, number>();
+  #cancelWake: () => void = () => undefined;
+  #away = false;
+  #stopped = false;
 
   constructor({ keys, clock }: Studio, program: string, broadcast: string) {
     this.#clock = clock;
@@ -60,14 +64,20 @@ export class StudioBroadcast implements Encryptor {
 
   offer({ key: { epoch, contentKey }, notBeforeMs }: KeyOffer): void {
     this.offered.set(epoch, Buffer.from(contentKey).toString('hex'));
-    const cancel = systemTimers.after(Math.max(0, notBeforeMs - this.#clock.nowMs()), () => {
-      this.#waiting.delete(cancel);
-      if (epoch <= this.newest) return;
-      const atMs = this.#clock.nowMs();
-      this.began.push({ epoch, atMs });
-      this.reports.began(epoch, atMs);
-    });
-    this.#waiting.add(cancel);
+    this.ripeMs.set(epoch, notBeforeMs);
+    this.#wake();
+  }
+
+  /** The broadcaster is gone: no epoch begins, what is on offer stays. */
+  away(): void {
+    this.#away = true;
+    this.reports.away();
+  }
+
+  back(): void {
+    this.#away = false;
+    this.reports.back();
+    this.#wake();
   }
 
   end(reason: AuthorityEnd): void {
@@ -77,7 +87,24 @@ export class StudioBroadcast implements Encryptor {
 
   /** The process dies: nothing it had planned happens. */
   stop(): void {
-    for (const cancel of this.#waiting) cancel();
+    this.#stopped = true;
+    this.#cancelWake();
+  }
+
+  /** Begins the newest epoch that may begin, or waits for the first. */
+  #wake(): void {
+    this.#cancelWake();
+    if (this.#away || this.#stopped) return;
+    const nowMs = this.#clock.nowMs();
+    const open = [...this.ripeMs].filter(([epoch]) => epoch > this.newest);
+    const ripe = open.filter(([, atMs]) => atMs <= nowMs).map(([epoch]) => epoch);
+    if (ripe.length > 0) {
+      const epoch = Math.max(...ripe);
+      this.began.push({ epoch, atMs: nowMs });
+      this.reports.began(epoch, nowMs);
+    }
+    const waiting = [...this.ripeMs].filter(([epoch]) => epoch > this.newest).map(([, atMs]) => atMs - nowMs);
+    if (waiting.length > 0) this.#cancelWake = systemTimers.after(Math.max(1, Math.min(...waiting)), () => this.#wake());
   }
 }
 

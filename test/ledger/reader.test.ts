@@ -133,6 +133,35 @@ describe('a reader', () => {
     reader.close();
   });
 
+  test('knows the broadcasts that there were, of a program or of any', () => {
+    const reader = openReader(file);
+    expect([reader.knowsBroadcast('p', 'b'), reader.knowsBroadcast('q', 'b')]).toEqual([true, false]);
+    expect([reader.knowsBroadcast(undefined, 'b'), reader.knowsBroadcast(undefined, 'c')]).toEqual([true, false]);
+    reader.close();
+  });
+
+  test.each<[string, string | undefined, number, ...Entry[]]>([
+    ['the authority died during it', 'b', 5_000, { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'interrupted' }],
+    ['and the clock was set back since', 'b', -5_000, { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'interrupted' }],
+    ['that was too long ago', undefined, 10_900, { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'interrupted' }],
+    ['the clock was set back by more', undefined, -9_100, { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'interrupted' }],
+    ['it was ended', undefined, 5_000, { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'broadcast-ended' }],
+    ['it has not ended', undefined, 5_000],
+    [
+      'another came after it',
+      'b2',
+      5_000,
+      { kind: 'broadcast-ended', ...run, atMs: 900, reason: 'broadcast-ended' },
+      { kind: 'broadcast-started', program: 'p', broadcast: 'b2' },
+      { kind: 'broadcast-ended', program: 'p', broadcast: 'b2', atMs: 950, reason: 'interrupted' },
+      { kind: 'broadcast-started', program: 'q', broadcast: 'other' },
+    ],
+  ])('knows what broadcast a program may go on with: %s', (_what, broadcast, nowMs, ...entries) => {
+    const reader = openReader(ledgerOf(started, [1_000, ...entries]));
+    expect(reader.interruptedBroadcast('p', ANCHOR_MS + nowMs, 10_000)).toBe(broadcast);
+    reader.close();
+  });
+
   test('sees one moment throughout an iteration, while others write', () => {
     const reader = openReader(file);
     const seen: string[] = [];
