@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBaseUrl } from '../base-url.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivery, GateChange, ServedSpan } from './bus.ts';
 import { NAME } from './nats-subjects.ts';
@@ -34,13 +35,6 @@ export type GateMessage = z.infer<typeof GateMessage>;
 /** All that an edge should have open, after the change of that number. */
 export const GateSnapshot = z.object({ ...place, changes: z.array(GateChangeJson) });
 export type GateSnapshot = z.infer<typeof GateSnapshot>;
-
-/** Viewers put a path behind it, and their browsers throw at what they cannot connect to. */
-function isBaseUrl(text: string): boolean {
-  if (!/^https?:\/\/[^\s?#\\]+$/.test(text) || !URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  return username === '' && password === '';
-}
 
 export const Announcement = z.object({
   url: z.string().max(2_048).refine(isBaseUrl, 'is no http:// or https:// address that a path can be put behind'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isBaseUrl } from '../base-url.ts';
 import {
   broadcast,
   host,
@@ -71,7 +72,10 @@ export const EdgeConfig = z.strictObject({
   /** Names it among the edges; `tollcast credentials nats --edge` gave it a credential by that name. */
   edge: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   /** Where viewers reach it, if not where it listens. */
-  publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+  publicUrl: z
+    .string()
+    .refine(isBaseUrl, 'is not an address such as https://edge1.example, without query and credentials')
+    .optional(),
   viewers: viewersServed,
   nats: nats('edge'),
   log,

@@ -15,10 +15,11 @@ import { recover } from '../../src/ledger/recovery.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { Flag } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
+import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { SimBroadcast } from './broadcaster.ts';
 import { SimBus } from './bus.ts';
 import { SimDisk, SimLedger } from './disk.ts';
-import { asKey, simKeyExchange } from './exchange.ts';
+import { asKey, openUpdate, simKeyExchange } from './exchange.ts';
 import { type Fault, NO_FAULT, type Seams } from './faults.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
@@ -141,7 +142,7 @@ export class SimWorld {
         channel.viewing = message.viewing;
         this.oracle.admitted(message.viewing, viewer.name, viewer.program, viewer.token.id, process);
       }
-      if (message.type === 'key') this.oracle.keySent(message.jwe.split(' ')[0] ?? '', message.epoch, channel.viewing);
+      this.#sent(message, channel);
     };
     const statement = { program: viewer.program, tariff: TARIFF, tokenHash: '', challenge: '', agree: {} as never };
     const cap = this.#seams.cap(viewer.token.cap);
@@ -157,8 +158,7 @@ export class SimWorld {
     const server = this.#server;
     if (server === undefined) return Promise.reject(new Error('no server'));
     channel.sent = (message) => {
-      if (server.process.isAlive && message.type === 'key')
-        this.oracle.keySent(message.jwe.split(' ')[0] ?? '', message.epoch, channel.viewing);
+      if (server.process.isAlive) this.#sent(message, channel);
     };
     return server.authority.resume(viewing, jws, '', channel);
   }
@@ -224,6 +224,11 @@ export class SimWorld {
 
   otherViewing(than: string): string {
     return [...this.oracle.viewings.keys()].find((viewing) => viewing !== than) ?? than;
+  }
+
+  #sent(message: ServerMessage, { viewing }: SimChannel): void {
+    if (message.type === 'key') this.oracle.keySent(openUpdate(message.jwe).viewing, message.epoch, viewing);
+    if (message.type === 'ticket') this.oracle.ticketSent(viewing, message.url);
   }
 
   #withSeam(session: ViewingSession): ViewingSession {
