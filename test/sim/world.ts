@@ -338,7 +338,7 @@ export class SimWorld {
 
   #killEdge(name: string): void {
     const host = this.#edges.get(name);
-    if (host === undefined) return;
+    if (!host?.process.isAlive) return;
     host.process.kill();
     for (const { id, link } of this.#server?.authority.sessions() ?? [])
       if (link.edge === name) this.oracle.gaveAway(id, 'edge-died');
