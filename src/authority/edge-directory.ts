@@ -25,14 +25,14 @@ export class EdgeDirectory {
     this.#clock = clock;
   }
 
-  /** @returns whether it is news that this edge is there */
-  heard(announcement: EdgeAnnouncement): boolean {
-    const isNew = !this.#edges.has(announcement.edge) && !announcement.leaving;
+  /** @returns what it announced before, if it was there */
+  heard(announcement: EdgeAnnouncement): EdgeAnnouncement | undefined {
+    const before = this.#edges.get(announcement.edge);
     const nowMs = this.#clock.nowMs();
     if (nowMs - this.#heardMs > DEAF_MS) this.#backMs = nowMs;
     this.#heardMs = nowMs;
     this.#edges.set(announcement.edge, { ...announcement, heardMs: nowMs });
-    return isNew;
+    return before;
   }
 
   get size(): number {

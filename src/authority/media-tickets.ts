@@ -12,6 +12,8 @@ export class MediaTickets {
   readonly #log: Logger;
   readonly #lifetimeMs: number;
   readonly #edges: EdgeDirectory;
+  /** Edges of which two were heard by one name; said once. */
+  readonly #doubled = new Set<string>();
   readonly #sessions: () => Iterable<ViewingSession>;
   /** Viewings for which there was no edge when they were to have a ticket. */
   readonly #ticketless = new Set<ViewingSession>();
@@ -36,7 +38,7 @@ export class MediaTickets {
 
   /** Where edges are. Viewings that wait for one get their ticket, and those of one that is gone another. */
   heard(announcement: EdgeAnnouncement): void {
-    if (this.#edges.heard(announcement)) this.#log.info({ edge: announcement.edge, url: announcement.url }, 'an edge is there');
+    this.#say(announcement, this.#edges.heard(announcement));
     const gone = new Set(this.#edges.takeGone());
     if (gone.size > 0) {
       this.#log.warn({ edges: [...gone] }, 'edges are gone: their viewers are sent to others');
@@ -44,6 +46,18 @@ export class MediaTickets {
     }
     if (announcement.leaving) return;
     for (const session of [...this.#ticketless]) if (!session.isOver) session.tell(this.issue(session));
+  }
+
+  #say({ edge, url, leaving }: EdgeAnnouncement, before: EdgeAnnouncement | undefined): void {
+    if (leaving) return;
+    if (before === undefined) this.#log.info({ edge, url }, 'an edge is there');
+    else if (before.url !== url && !this.#doubled.has(edge)) {
+      this.#doubled.add(edge);
+      this.#log.warn(
+        { edge, urls: [before.url, url] },
+        'two edges have the same name: give each a name and a credential of its own',
+      );
+    }
   }
 
   /** A viewing has ended. */
