@@ -89,7 +89,7 @@ export async function listenHttp(app: FastifyInstance, host: string, port: numbe
     if (systemCode(error) === 'EADDRINUSE')
       throw new TollcastError(
         'port-in-use',
-        `HTTP port ${port} on ${host} is in use: free it, or choose another (http.port in the configuration, or --http-port of serve)`,
+        `HTTP port ${port} on ${host} is in use: free it, or choose another with http.port in the configuration or, of serve, --http-port`,
       );
     throw new TollcastError('listen-failed', `cannot listen for HTTP on ${host} port ${port}: ${messageOf(error)}`);
   }

@@ -41,7 +41,8 @@ export class MediaTickets {
     this.#say(announcement, this.#edges.heard(announcement));
     const gone = new Set(this.#edges.takeGone());
     if (gone.size > 0) {
-      this.#log.warn({ edges: [...gone] }, 'edges are gone: their viewers are sent to others');
+      const level = announcement.leaving ? 'info' : 'warn';
+      this.#log[level]({ edges: [...gone] }, 'edges are gone: their viewers are sent to others');
       for (const session of [...this.#sessions()]) if (isAt(session, gone)) session.tell(this.issue(session));
     }
     if (announcement.leaving) return;

@@ -172,7 +172,7 @@ function listenError(error: Error, host: string, port: number): TollcastError {
     case 'EADDRINUSE':
       return new TollcastError(
         'port-in-use',
-        `RTMP port ${port} is in use: stop what uses it, or choose another (rtmp.port in the configuration, or --rtmp-port of serve)`,
+        `RTMP port ${port} is in use: stop what uses it, or choose another with rtmp.port in the configuration or, of serve, --rtmp-port`,
       );
     case 'EACCES':
       return new TollcastError('port-not-permitted', `RTMP port ${port} may not be opened by this user: choose one above 1023`);
