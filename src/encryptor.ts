@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { EncryptorConfig } from './config/deployments.ts';
+import { readConfigured } from './configured-file.ts';
 import { RemoteKeySource } from './encryptor/remote-key-source.ts';
-import { messageOf, TollcastError } from './errors.ts';
+import { TollcastError } from './errors.ts';
 import { isSecret } from './keys/secret-proof.ts';
 import { busRole } from './roles/bus-role.ts';
 import { type EncryptorRole, encryptorRole } from './roles/encryptor-role.ts';
@@ -23,7 +23,7 @@ export const startEncryptor = (config: EncryptorConfig, log: Logger): Promise<En
     const { clock, timers, metrics } = host;
     const { url, encryptor, secretFile, caFile } = config.authority;
     const secret = readSecret(secretFile);
-    const ca = caFile === undefined ? {} : { ca: readConfigured(caFile) };
+    const ca = caFile === undefined ? {} : { ca: readConfigured(caFile, 'that the configuration names') };
     const http = httpRole(host, { ...config, pingMs: PING_MS });
     const bus = await busRole(host, config.nats, { kind: 'encryptor' });
     const keys = await RemoteKeySource.open({ url, encryptor, secret, ...ca, clock, timers, log });
@@ -38,19 +38,11 @@ export const startEncryptor = (config: EncryptorConfig, log: Logger): Promise<En
   });
 
 function readSecret(file: string): string {
-  const secret = readConfigured(file).toString().trim();
+  const secret = readConfigured(file, 'that the configuration names').toString().trim();
   if (isSecret(secret)) return secret;
   const what = secret === '' ? 'is empty' : 'holds no secret of an encryptor';
   throw new TollcastError(
     'config-invalid',
     `authority.secretFile: ${file} ${what}; tollcast credentials encryptor add shows one, of 43 characters`,
   );
-}
-
-function readConfigured(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new TollcastError('config-invalid', `a file that the configuration names cannot be read: ${messageOf(error)}`);
-  }
 }

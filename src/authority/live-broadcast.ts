@@ -108,7 +108,11 @@ export class LiveBroadcast {
   /** @param continues the broadcast that it goes on with */
   start(continues?: string): void {
     const goesOn = continues === undefined ? {} : { continues };
-    void this.#recordStart({ kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn });
+    const entry: Entry = { kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn };
+    // Before any reservation, which is tried again as often.
+    void this.#insist(entry, 'the start of a broadcast could not be recorded').then((isDurable) => {
+      if (isDurable) this.#started.resolve();
+    });
     this.#schedule.dispatch({ type: 'started' });
   }
 
@@ -141,7 +145,7 @@ export class LiveBroadcast {
    */
   shut(): void {
     this.away();
-    for (const edge of this.#edges()) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
+    this.#leave(this.#edges());
     for (const { link } of this.sessions.values()) link.shut();
   }
 
@@ -204,8 +208,13 @@ export class LiveBroadcast {
     const edges = this.#edges();
     for (const session of [...this.sessions.values()]) session.dispatch({ type: 'end', reason });
     this.#record({ kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason });
-    for (const edge of edges) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
+    this.#leave(edges);
     this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
+  }
+
+  /** Edges let go of the program. */
+  #leave(edges: ReadonlySet<string>): void {
+    for (const edge of edges) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
   }
 
   /** Where it is watched. */
@@ -237,41 +246,29 @@ export class LiveBroadcast {
     }
   }
 
-  /** Uses up an epoch's number, durably, before there is a key. While the disk refuses the ledger waits; overfull, it is asked again. */
+  /** Uses up an epoch's number, durably, before there is a key. */
   async #reserve(epoch: number): Promise<void> {
-    try {
-      await this.#ports.record({ kind: 'epoch-reserved', program: this.program, broadcast: this.id, epoch });
-    } catch (error) {
-      if (this.#ended) return;
-      this.#ports.log.error({ err: error, program: this.program, epoch }, 'an epoch could not be reserved; trying again');
-      this.#again(() => this.#reserve(epoch));
-      return;
-    }
+    const { program, id: broadcast } = this;
+    await this.#insist({ kind: 'epoch-reserved', program, broadcast, epoch }, 'an epoch could not be reserved');
     if (this.#ended) return;
     this.#ring.create(epoch);
     this.#schedule.dispatch({ type: 'reserved', epoch });
   }
 
-  /** Before any reservation, which is tried again as often. */
-  async #recordStart(entry: Entry): Promise<void> {
-    try {
-      await this.#ports.record(entry);
-    } catch (error) {
-      if (this.#ended) return;
-      this.#ports.log.error(
-        { err: error, program: this.program },
-        'the start of a broadcast could not be recorded; trying again',
-      );
-      this.#again(() => this.#recordStart(entry));
-      return;
+  /** What others wait for. While the disk refuses the ledger waits; overfull, it is asked again. @returns whether it is durable */
+  async #insist(entry: Entry, what: string): Promise<boolean> {
+    const { log, timers, record } = this.#ports;
+    for (;;) {
+      try {
+        await record(entry);
+        return true;
+      } catch (error) {
+        if (this.#ended) return false;
+        log.error({ err: error, ...entry }, `${what}; trying again`);
+      }
+      await new Promise<void>((resolve) => timers.after(RECORD_AGAIN_MS, resolve));
+      if (this.#ended) return false;
     }
-    this.#started.resolve();
-  }
-
-  #again(record: () => Promise<void>): void {
-    this.#ports.timers.after(RECORD_AGAIN_MS, () => {
-      if (!this.#ended) void record();
-    });
   }
 
   #viewingPorts(): ViewingPorts {

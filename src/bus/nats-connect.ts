@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type ConnectionOptions, credsAuthenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { backOffMs } from '../back-off.ts';
+import { readConfigured } from '../configured-file.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import { dial } from './nats-dial.ts';
 import { inboxOf } from './nats-subjects.ts';
@@ -59,7 +59,7 @@ export async function connectNats(options: NatsServers): Promise<Connected> {
 
 function settingsOf({ servers, seedFile, tls, role }: NatsServers, attempts: { count: number }): ConnectionOptions {
   const demandsTls = tls !== undefined || servers.some((server) => server.startsWith('tls://'));
-  const ca = tls?.caFile === undefined ? undefined : readConfigured(tls.caFile).toString();
+  const ca = tls?.caFile === undefined ? undefined : readConfigured(tls.caFile, 'that NATS is reached with').toString();
   return {
     servers: [...servers],
     authenticator: authenticator(seedFile),
@@ -77,20 +77,12 @@ function settingsOf({ servers, seedFile, tls, role }: NatsServers, attempts: { c
 }
 
 function authenticator(seedFile: string) {
-  const content = readConfigured(seedFile);
+  const content = readConfigured(seedFile, 'that NATS is reached with');
   if (content.includes('BEGIN NATS USER JWT')) return credsAuthenticator(content);
   const seed = content.toString().trim();
   if (!/^SU[A-Z2-7]{56}$/.test(seed))
     throw new TollcastError('config-invalid', `${seedFile} does not hold a seed as tollcast credentials nats writes them`);
   return nkeyAuthenticator(Buffer.from(seed));
-}
-
-function readConfigured(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new TollcastError('config-invalid', `a file that NATS is reached with cannot be read: ${messageOf(error)}`);
-  }
 }
 
 function faultOf(error: unknown, { servers, seedFile }: NatsServers): TollcastError {

@@ -2,16 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { billableMs, billableSpans } from '../../src/billing/metering.ts';
-import { openDataFolder } from '../../src/config/data-folder.ts';
 import { openReader } from '../../src/ledger/reader.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
-import { signViewerToken } from '../../src/tokens/viewer-token.ts';
 import { lightClip, publish } from '../e2e/clip.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { RawViewer } from '../e2e/raw-viewer.ts';
-import { Scratch, startTollcast, tollcast, until } from '../e2e/relay-process.ts';
+import { addProgram, isRunning, Scratch, signedToken, startTollcast, until } from '../e2e/relay-process.ts';
 import type { Random } from '../sim/random.ts';
 
 const PROGRAM = 'news';
@@ -71,19 +70,8 @@ export class CrashRun {
   static async open(random: Random, viewers: number): Promise<CrashRun> {
     const scratch = new Scratch();
     const ports = { http: await freePort(), rtmp: await freePort() };
-    const price = ['--price', '0.60', '--currency', 'EUR'];
-    const added = await tollcast(
-      'program',
-      'add',
-      PROGRAM,
-      '--title',
-      'News',
-      ...price,
-      '--data',
-      scratch.file('data'),
-      '--json',
-    );
-    const run = new CrashRun(random, viewers, ports, scratch, (JSON.parse(added.stdout) as { streamKey: string }).streamKey);
+    const streamKey = await addProgram(scratch.file('data'), PROGRAM, '--price', '0.60');
+    const run = new CrashRun(random, viewers, ports, scratch, streamKey);
     run.#broadcast();
     return run;
   }
@@ -130,11 +118,11 @@ export class CrashRun {
   #broadcast(): void {
     if (this.#over) return;
     this.#broadcaster = publish(lightClip(), `rtmp://127.0.0.1:${this.#ports.rtmp}/live/${PROGRAM}?key=${this.#streamKey}`);
-    this.#broadcaster.once('exit', () => setTimeout(() => this.#broadcast(), 150));
+    this.#broadcaster.once('exit', () => void pause(150).then(() => this.#broadcast()));
   }
 
   async #isReady(relay: ChildProcess): Promise<boolean> {
-    while (isAlive(relay)) {
+    while (isRunning(relay)) {
       const answer = await fetch(`http://127.0.0.1:${this.#ports.http}/readyz`).catch(() => undefined);
       if (answer?.ok) return true;
       await pause(20);
@@ -145,15 +133,14 @@ export class CrashRun {
   /** Tries to watch for as long as the relay lives. @returns each try */
   async #watch(name: string, relay: ChildProcess, exited: Promise<unknown>): Promise<RawViewer[]> {
     if (!(await this.#isReady(relay))) return [];
-    const { tokenSecret } = openDataFolder(this.#data);
-    const token = await signViewerToken({ viewer: name, programs: [PROGRAM], ttlSeconds: 3_600 }, tokenSecret);
+    const token = await signedToken(this.#data, PROGRAM, name);
     const tries: RawViewer[] = [];
-    for (let viewer: RawViewer | undefined; isAlive(relay) && !viewer?.viewing; ) {
+    for (let viewer: RawViewer | undefined; isRunning(relay) && !viewer?.viewing; ) {
       viewer?.close();
       viewer = new RawViewer(`http://127.0.0.1:${this.#ports.http}`);
       tries.push(viewer);
       const answered = until(() => viewer?.viewing || viewer?.closeCode !== undefined, 'an answer', 5_000);
-      await Promise.race([viewer.watch(PROGRAM, token, TARIFF).then(() => answered), exited]).catch(() => undefined);
+      await Promise.race([viewer.watch(PROGRAM, token).then(() => answered), exited]).catch(() => undefined);
       answered.catch(() => undefined);
       await pause(200);
     }
@@ -236,14 +223,8 @@ export class CrashRun {
   }
 }
 
-const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
-
-const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
-
 async function killed(child: ChildProcess): Promise<void> {
-  if (!isAlive(child)) throw new Error('the relay died by itself');
+  if (!isRunning(child)) throw new Error('the relay died by itself');
   child.kill('SIGKILL');
   await once(child, 'exit');
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { CountingProxy } from './counting-proxy.ts';
 import { freePort } from './free-port.ts';
 import { NatsProcess } from './nats-process.ts';
-import { Operated, type Scratch, ServerProcess, tollcast } from './relay-process.ts';
+import { addProgram, Operated, type Scratch, ServerProcess, tollcast } from './relay-process.ts';
 
 export const FORMS = ['relay', 'facility', 'split'] as const;
 export type Form = (typeof FORMS)[number];
 
 export const PROGRAM = 'news';
 export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 10 };
+const PRICE = ['--price', TARIFF.pricePerMinute, '--increment', String(TARIFF.incrementSeconds)];
 
 export interface DeploymentOptions {
   readonly keys?: { readonly periodMs: number };
@@ -63,7 +64,7 @@ export class Deployment extends Operated {
     const data = scratch.file('data');
     const edges = options.edges ?? (form === 'relay' ? [] : ['e1']);
     const nats = edges.length === 0 ? undefined : await NatsProcess.start(scratch, edges);
-    const [http, rtmp, streamKey] = [await freePort(), await freePort(), await addProgram(data)];
+    const [http, rtmp, streamKey] = [await freePort(), await freePort(), await addProgram(data, PROGRAM, ...PRICE)];
     const deployment = new Deployment(form, scratch, options, { data, http, rtmp, streamKey, nats });
     try {
       for (const edge of edges) await deployment.#addEdge(edge);
@@ -151,13 +152,6 @@ export class Deployment extends Operated {
     this.proxies.set(name, proxy);
     return this.nats.configFor(roles, edge, proxy.port);
   }
-}
-
-async function addProgram(data: string): Promise<string> {
-  const { pricePerMinute, currency, incrementSeconds } = TARIFF;
-  const price = ['--price', pricePerMinute, '--currency', currency, '--increment', String(incrementSeconds)];
-  const { stdout } = await tollcast('program', 'add', PROGRAM, '--title', 'News', ...price, '--data', data, '--json');
-  return (JSON.parse(stdout) as { streamKey: string }).streamKey;
 }
 
 async function encryptorSecret(scratch: Scratch, data: string): Promise<string> {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { ViewerClient } from '../../src/viewer/viewer-client.ts';
 import { lightClip } from './clip.ts';
@@ -12,8 +13,6 @@ const OPTIONS = { keys: { periodMs: PERIOD_MS }, clip: lightClip };
 const VIEWERS = 50;
 /** By default. */
 const EPOCH_MS = 10_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A real viewer that notes when its picture came. */
 class Watcher {
@@ -58,19 +57,27 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
   return Number(/^tollcast_edge_viewings (\d+)/m.exec(metrics)?.[1]);
 };
 
+/** Whoever joins is at e1, and e2 is there afterwards. */
+async function atFirstEdge<T>({ deployment }: Stage, join: () => Promise<T>): Promise<T> {
+  await deployment.process('e2').stop();
+  const joined = await join();
+  await deployment.startPart('e2');
+  await pause(1_500);
+  return joined;
+}
+
 (ffmpeg === undefined || natsServer === undefined ? describe.skip : describe)('edges elsewhere', () => {
   test(
     'an edge killed: its 50 viewers are on the other one within an epoch, one viewing each in the bill',
     staged('facility', { clip: lightClip, edges: ['e1', 'e2'] }, async (stage) => {
       const { deployment } = stage;
-      await deployment.process('e2').stop();
       const viewers: Watcher[] = [];
-      while (viewers.length < VIEWERS)
-        viewers.push(
-          ...(await Promise.all(Array.from({ length: 10 }, (_, at) => Watcher.join(stage, `viewer-${viewers.length + at}`)))),
-        );
-      await deployment.startPart('e2');
-      await pause(1_500);
+      await atFirstEdge(stage, async () => {
+        while (viewers.length < VIEWERS)
+          viewers.push(
+            ...(await Promise.all(Array.from({ length: 10 }, (_, at) => Watcher.join(stage, `viewer-${viewers.length + at}`)))),
+          );
+      });
       expect([await viewingsOn(stage, 'e1'), await viewingsOn(stage, 'e2')]).toEqual([VIEWERS, 0]);
 
       await deployment.process('e1').kill();
@@ -150,10 +157,7 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
     'an edge that is stopped hands its viewers to another one first',
     staged('facility', { ...OPTIONS, edges: ['e1', 'e2'] }, async (stage) => {
       const { deployment } = stage;
-      await deployment.process('e2').stop();
-      const viewer = await Watcher.join(stage, 'alice');
-      await deployment.startPart('e2');
-      await pause(1_500);
+      const viewer = await atFirstEdge(stage, () => Watcher.join(stage, 'alice'));
       await deployment.process('e1').stop();
       const stoppedMs = Date.now();
       await until(() => viewer.after(stoppedMs), 'it has a picture');
@@ -188,10 +192,7 @@ const viewingsOn = async (stage: Stage, edge: string): Promise<number> => {
     'an edge whose credential is revoked is cut off within an epoch, and its viewers go on at another',
     staged('facility', { ...OPTIONS, edges: ['e1', 'e2'] }, async (stage) => {
       const { deployment } = stage;
-      await deployment.process('e2').stop();
-      const viewer = await Watcher.join(stage, 'alice');
-      await deployment.startPart('e2');
-      await pause(1_500);
+      const viewer = await atFirstEdge(stage, () => Watcher.join(stage, 'alice'));
       await deployment.nats?.revoke('edge-e1');
       const revokedMs = Date.now();
       const e1 = deployment.process('e1').url('viewers');

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { connect as connectNats, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { freePort } from './free-port.ts';
 import { natsServer } from './programs.ts';
-import { type Scratch, tollcast, until } from './relay-process.ts';
+import { isRunning, type Scratch, tollcast, until } from './relay-process.ts';
 
 /** A NATS server with the credentials that `tollcast credentials nats` makes, on a port of its own to which it comes back. */
 export class NatsProcess {
@@ -50,7 +50,7 @@ export class NatsProcess {
 
   async kill(): Promise<void> {
     const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || !isRunning(child)) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
   }

@@ -9,20 +9,12 @@ import { signWatch } from '../../src/keys/watch.ts';
 import { CONTROL_SUBPROTOCOL, MEDIA_SUBPROTOCOL, type ServerMessage } from '../../src/protocol/messages.ts';
 import { SFrameOpener } from '../../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../../src/sframe/suites.ts';
+import { chunksIn, type WireChunk } from './wire-chunk.ts';
 
 const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
 
 /** The control socket takes five messages a second. */
 const MAX_TICKETS_REFUSED = 10;
-
-/** A chunk as it stood on the media socket. */
-export interface WireChunk {
-  readonly epoch: number;
-  readonly counter: number;
-  readonly flags: number;
-  /** Flags byte and SFrame ciphertext. */
-  readonly bytes: Buffer;
-}
 
 /**
  * A viewer at the protocol's level, for tests of what the real client would never do: it answers only what it is told to, keeps
@@ -134,34 +126,10 @@ export class RawViewer {
     const media = new WebSocket(new URL(url, this.#base), MEDIA_SUBPROTOCOL);
     media.on('message', (data: Buffer) => {
       this.wire.push(data);
-      for (const bytes of chunksIn(data)) this.chunks.push(parse(bytes));
+      this.chunks.push(...chunksIn(data));
     });
     media.on('error', () => undefined);
     this.media = media;
     return media;
   }
-}
-
-function* chunksIn(message: Buffer): Iterable<Buffer> {
-  for (let at = 0; at < message.length; ) {
-    const length = message.readUInt32BE(at);
-    yield message.subarray(at + 4, at + 4 + length);
-    at += 4 + length;
-  }
-}
-
-/** docs/PROTOCOL.md, "Media messages", read without the project's own code. */
-function parse(bytes: Buffer): WireChunk {
-  const config = bytes.readUInt8(1);
-  let at = 2;
-  const field = (long: boolean, value: number): number => {
-    if (!long) return value;
-    const length = value + 1;
-    const number = bytes.readUIntBE(at, Math.min(6, length));
-    at += length;
-    return number;
-  };
-  const epoch = field((config & 0x80) !== 0, (config >> 4) & 7);
-  const counter = field((config & 0x08) !== 0, config & 7);
-  return { epoch, counter, flags: bytes.readUInt8(0), bytes };
 }

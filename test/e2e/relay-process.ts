@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { openDataFolder } from '../../src/config/data-folder.ts';
+import { signViewerToken } from '../../src/tokens/viewer-token.ts';
 
 const TOLLCAST = fileURLToPath(new URL('../../bin/tollcast.js', import.meta.url));
 
@@ -92,7 +94,7 @@ export class ServerProcess {
   }
 
   get isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
+    return isRunning(this.#child);
   }
 
   async kill(): Promise<void> {
@@ -110,6 +112,30 @@ export class ServerProcess {
   }
 }
 
+/** @param more a price, at least @returns the stream key */
+export async function addProgram(data: string, name: string, ...more: string[]): Promise<string> {
+  const { stdout } = await tollcast(
+    'program',
+    'add',
+    name,
+    '--title',
+    name,
+    '--currency',
+    'EUR',
+    ...more,
+    '--data',
+    data,
+    '--json',
+  );
+  return (JSON.parse(stdout) as { streamKey: string }).streamKey;
+}
+
+/** As the command line signs it, without a process for each. */
+export const signedToken = (data: string, program: string, viewer: string, ttlSeconds = 3_600): Promise<string> =>
+  signViewerToken({ viewer, programs: [program], ttlSeconds }, openDataFolder(data).tokenSecret);
+
+export const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
+
 /** Where programs are sold, and what its operator does on the command line. */
 export class Operated {
   readonly data: string;
@@ -123,21 +149,7 @@ export class Operated {
   }
 
   async addProgram(name: string, price = '0.60'): Promise<{ publishUrl: string; streamKey: string }> {
-    const added = await tollcast(
-      'program',
-      'add',
-      name,
-      '--title',
-      name,
-      '--price',
-      price,
-      '--currency',
-      'EUR',
-      '--data',
-      this.data,
-      '--json',
-    );
-    const { streamKey } = JSON.parse(added.stdout) as { streamKey: string };
+    const streamKey = await addProgram(this.data, name, '--price', price);
     return { streamKey, publishUrl: `${this.rtmpUrl}/${name}?key=${streamKey}` };
   }
 

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { Flag } from '../../src/media/chunk.ts';
 import { encodeHeader } from '../../src/sframe/header.ts';
@@ -155,5 +156,3 @@ const AWAY_MS = 30_000;
     60_000,
   );
 });
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,10 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { openDataFolder } from '../../src/config/data-folder.ts';
-import { signViewerToken } from '../../src/tokens/viewer-token.ts';
 import { clip, publish } from './clip.ts';
 import { Deployment, type DeploymentOptions, type Form, PROGRAM, TARIFF } from './deployment.ts';
 import { RawViewer } from './raw-viewer.ts';
-import { Scratch, until } from './relay-process.ts';
+import { Scratch, signedToken, until } from './relay-process.ts';
 
 export interface StageOptions extends DeploymentOptions {
   /** What is broadcast. */
@@ -43,8 +41,7 @@ export class Stage {
 
   /** As the command line signs them, without a process for each. */
   token(viewer: string, ttlSeconds = 3_600): Promise<string> {
-    const { tokenSecret } = openDataFolder(this.deployment.data);
-    return signViewerToken({ viewer, programs: [PROGRAM], ttlSeconds }, tokenSecret);
+    return signedToken(this.deployment.data, PROGRAM, viewer, ttlSeconds);
   }
 
   /** What is to be ended with the test. */

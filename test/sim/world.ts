@@ -16,6 +16,7 @@ import { verifyLedger } from '../../src/ledger/verify.ts';
 import { Flag } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { chunksIn } from '../e2e/wire-chunk.ts';
 import { SimBroadcast } from './broadcaster.ts';
 import { SimBus } from './bus.ts';
 import { SimDisk, SimLedger } from './disk.ts';
@@ -187,21 +188,8 @@ export class SimWorld {
   }
 
   sentMedia(socket: SimMediaSocket, message: Buffer): void {
-    for (let at = 0; at < message.length; ) {
-      const length = message.readUInt32BE(at);
-      const flags = message.readUInt8(at + 4);
-      const config = message.readUInt8(at + 5);
-      let field = at + 6;
-      const read = (isLong: boolean, value: number): number => {
-        if (!isLong) return value;
-        const number = message.readUIntBE(field, value + 1);
-        field += value + 1;
-        return number;
-      };
-      const epoch = read((config & 0x80) !== 0, (config >> 4) & 7);
-      const counter = read((config & 0x08) !== 0, config & 7);
+    for (const { epoch, counter, flags } of chunksIn(message)) {
       this.oracle.chunkSent(socket.viewing, epoch, socket.edge);
-      at += 4 + length;
       if (!this.#seams.arrives(this.#slowSockets > 0)) continue;
       const before = this.#contiguous.get(socket);
       // After the preamble come the chunks since the last keyframe, or those that were not sealed again for others.

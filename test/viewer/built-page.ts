@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { pagePolicy } from '../../src/api/security-headers.ts';
 
 const WEB = fileURLToPath(new URL('../../src/web/', import.meta.url));
 
 /** As src/api serves the pages: whatever the page does must do without inline code and styles. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; media-src blob:; connect-src 'self' ws: wss:; style-src 'self'; img-src 'self' data:";
+const CONTENT_SECURITY_POLICY = pagePolicy([]);
 
 /** Serves the watch page as a build would have it. */
 export async function servedPage(): Promise<{ serve: RequestListener; bundleBytes: number }> {

@@ -41,6 +41,17 @@ function forget(): void {
   server.control?.terminate();
 }
 
+/** A viewing was lost, and its program is not live. @returns how each viewing ends, as `watchAll` does, once it is over */
+async function lostWhileOffAir(): Promise<{ readonly ends: Promise<string[]> }> {
+  const lost = Promise.withResolvers<void>();
+  const ends = watchAll(lost.resolve);
+  await begun(1);
+  server.live = false;
+  forget();
+  await lost.promise;
+  return { ends };
+}
+
 test('a viewing that was stopped is not followed by another', async () => {
   const watched = watchAll();
   await begun(1);
@@ -57,12 +68,7 @@ test('one that the operator ended is not followed by another', async () => {
 });
 
 test('one that was lost is followed by another, once the program is live again', async () => {
-  const lost = Promise.withResolvers<void>();
-  const watched = watchAll(lost.resolve);
-  await begun(1);
-  server.live = false;
-  forget();
-  await lost.promise;
+  const { ends: watched } = await lostWhileOffAir();
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(server.viewings).toHaveLength(1);
   server.live = true;
@@ -72,8 +78,7 @@ test('one that was lost is followed by another, once the program is live again',
 });
 
 test('a server that says it is not live although it just was is asked again', async () => {
-  const lost = Promise.withResolvers<void>();
-  const watched = watchAll(lost.resolve);
+  const watched = watchAll();
   await begun(1);
   server.refuse.set('watch', 'not-live');
   forget();
@@ -94,12 +99,7 @@ test('a price that has changed meanwhile was not consented to', async () => {
 });
 
 test('whoever stops while a program is waited for gets no other viewing', async () => {
-  const lost = Promise.withResolvers<void>();
-  const watched = watchAll(lost.resolve);
-  await begun(1);
-  server.live = false;
-  forget();
-  await lost.promise;
+  const { ends: watched } = await lostWhileOffAir();
   stop.abort();
   expect(await watched).toEqual(['resume-invalid']);
   server.live = true;

@@ -4,6 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { pagePolicy } from '../../src/api/security-headers.ts';
 import { runningCharge } from '../../src/billing/charge.ts';
 import type { LiveViewing } from '../../src/protocol/live-viewing.ts';
 import type { ProgramInfo } from '../../src/protocol/messages.ts';
@@ -11,8 +12,7 @@ import type { ProgramInfo } from '../../src/protocol/messages.ts';
 const WEB = fileURLToPath(new URL('../../src/web/', import.meta.url));
 
 /** As src/api serves the pages: whatever the page does must do without inline code and styles. */
-const CONTENT_SECURITY_POLICY =
-  "default-src 'self'; media-src blob:; connect-src 'self' ws: wss:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'";
+const CONTENT_SECURITY_POLICY = pagePolicy([]);
 
 export const TOKEN = 'operator.token.here';
 
