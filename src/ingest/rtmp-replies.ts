@@ -76,6 +76,9 @@ function publishStatusCode(refusalCode: string): string {
       return 'NetStream.Publish.BadName';
     case 'shutdown':
     case 'authority-unreachable':
+    case 'credential-invalid':
+    case 'credential-revoked':
+    case 'program-not-allowed':
     case 'internal':
       return 'NetStream.Failed';
     default:
