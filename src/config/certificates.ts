@@ -125,7 +125,8 @@ export class Certificates implements CertificatePair {
   }
 }
 
-function readPair({ certFile, keyFile }: CertificateFiles): CertificatePair {
+/** @throws TollcastError `config-invalid` */
+export function readPair({ certFile, keyFile }: CertificateFiles): CertificatePair {
   let pair: CertificatePair;
   try {
     pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
