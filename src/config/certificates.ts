@@ -106,7 +106,7 @@ export class Certificates implements CertificatePair {
     } catch (error) {
       this.#log.error(
         { certFile, reason: messageOf(error) },
-        'the new TLS certificate cannot be used: the one before stays in place',
+        'the new TLS certificate cannot be used: the one before stays in place; put a certificate and its key there',
       );
     }
   }
