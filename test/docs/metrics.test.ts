@@ -11,7 +11,7 @@ const named = (text: string, pattern: RegExp): string[] =>
 
 test('docs/DEPLOYMENT.md lists every metric, and none besides', () => {
   const made = named(sources.join('\n'), /metrics\.(?:gauge|totals?|histogram)\(\s*['`](tollcast_[^'`]+)/g);
-  const [, table = ''] = page.split('### Metrics');
+  const [, table = ''] = page.split('\n## Metrics');
   const listed = named(table.split('has alerts')[0] ?? '', /`(tollcast_\w+)/g);
   expect(listed).toEqual(made);
   expect(made.length).toBeGreaterThan(10);
