@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { SKIPPED_EPOCHS } from '../../src/ledger/restore.ts';
 import { clip, publish } from './clip.ts';
 import { PROGRAM, TARIFF } from './deployment.ts';
-import { ffmpeg } from './programs.ts';
+import { ffmpeg, natsServer } from './programs.ts';
 import { RawViewer } from './raw-viewer.ts';
 import { Operated, ServerProcess, signedToken, tollcast, until } from './relay-process.ts';
 import { staged } from './stage.ts';
@@ -62,6 +62,31 @@ const KEYS = { periodMs: 1_000 };
     expect(await server.stop()).toBe(0);
     expect((await restored.charges()).map(({ viewer }) => viewer)).toEqual(['alice', 'bob', 'carol']);
     expect(await tollcast('ledger', 'verify', '--head', head, '--data', data)).toMatchObject({ code: 0 });
+  }),
+  60_000,
+);
+
+(ffmpeg === undefined || natsServer === undefined ? test.skip : test)(
+  'an encryptor and an edge that ran on go on with an authority whose ledger was put back to an older one',
+  staged('split', { keys: KEYS }, async (stage) => {
+    const { deployment, scratch } = stage;
+    const newest = ({ chunks }: RawViewer) => Math.max(...chunks.map(({ epoch }) => epoch));
+    const alice = await stage.watch('alice');
+    const file = scratch.file('backup.db');
+    expect(await tollcast('ledger', 'backup', file, '--data', deployment.data)).toMatchObject({ code: 0 });
+    const backedUpAt = newest(alice);
+    await until(() => newest(alice) >= backedUpAt + 4, 'epochs went by after the backup');
+
+    const authority = deployment.process('authority');
+    await authority.kill();
+    expect(await tollcast('ledger', 'restore', file, '--force', '--data', deployment.data)).toMatchObject({ code: 0 });
+    await deployment.startPart('authority');
+    await stage.isLive();
+    const bob = await stage.watch('bob');
+    expect(newest(bob)).toBeGreaterThan(SKIPPED_EPOCHS);
+    expect(deployment.process('encryptor').isRunning).toBe(true);
+    await until(() => bob.messages.filter(({ type }) => type === 'confirmed').length >= 3, 'bob watches on');
+    expect(await tollcast('ledger', 'verify', '--data', deployment.data)).toMatchObject({ code: 0 });
   }),
   60_000,
 );
