@@ -32,6 +32,16 @@ export const startEncryptor = (config: EncryptorConfig, log: Logger): Promise<En
     metrics.gauge('tollcast_authority_connected', '1 while there is a connection to the authority', () =>
       keys.isConnected ? 1 : 0,
     );
+    metrics.gauge(
+      'tollcast_encryptor_waiting_reports',
+      'Reports that the authority has not heard yet',
+      () => keys.outstandingReports,
+    );
+    metrics.gauge(
+      'tollcast_encryptor_unanswered_stream_keys',
+      "Broadcasters that wait for the authority's word on their stream key",
+      () => keys.unansweredStreamKeys,
+    );
     const httpUrl = await http.listen([]);
     const role = await encryptorRole(host, { config, bus, keys });
     return { httpUrl, ...role };

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Prometheus metrics, by its naming conventions: base units, `_total` on what only grows. Figures are read when they are asked for. */
 export class Metrics {
@@ -17,6 +17,12 @@ export class Metrics {
         this.set(read());
       },
     });
+  }
+
+  /** @returns what takes each observation, in the unit that the name ends with */
+  histogram(name: string, help: string, buckets: readonly number[]): (value: number) => void {
+    const histogram = new Histogram({ name, help, buckets: [...buckets], registers: [this.registry] });
+    return (value) => histogram.observe(value);
   }
 
   /** `read` gives the total so far. */

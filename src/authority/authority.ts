@@ -11,6 +11,7 @@ import type { EndReason } from '../viewing/end-reason.ts';
 import type { WatchRequest } from './admission.ts';
 import { CatchUps } from './catch-ups.ts';
 import { Deliveries } from './deliveries.ts';
+import type { KeyDebt } from './key-debt.ts';
 import { type KeyExchange, webKeyExchange } from './key-exchange.ts';
 import { type LimitRules, Limits } from './limits.ts';
 import { LiveBroadcast } from './live-broadcast.ts';
@@ -37,6 +38,8 @@ export interface AuthorityPorts {
   readonly exchange?: KeyExchange;
   /** In [0, 1): for each viewing's place in the spread of updates. */
   readonly random?: () => number;
+  /** Told of each receipt that is durable, how long after its key was sent. */
+  readonly receiptDurable?: (afterMs: number) => void;
 }
 
 /** Makes keys, delivers key updates, demands receipts (DESIGN.md, section 3): the programs, their broadcasts and their viewings. */
@@ -46,7 +49,7 @@ export class Authority {
   readonly #ports: AuthorityPorts;
   readonly #exchange: KeyExchange;
   readonly #limits: Limits;
-  readonly #catchUps: CatchUps;
+  readonly catchUps: CatchUps;
   /** The highest epoch of each program that this process reserved. */
   readonly #lastEpochs = new Map<string, number>();
   readonly #unsubscribe: readonly (() => void)[];
@@ -54,6 +57,8 @@ export class Authority {
   /** Every viewing that has not ended, those of broadcasts that have among them. */
   readonly #sessions = new Map<string, ViewingSession>();
   readonly #tickets: MediaTickets;
+  #keys = 0;
+  #resumed = 0;
   #isClosing = false;
   /** For `close`: what is called when no viewing is left. */
   #lastEnded: () => void = () => undefined;
@@ -62,7 +67,7 @@ export class Authority {
     this.#ports = ports;
     this.#exchange = ports.exchange ?? webKeyExchange;
     this.#tickets = new MediaTickets(ports, ports.rules.ticketLifetimeMs, () => this.sessions());
-    this.#catchUps = new CatchUps(ports.rules.periodMs);
+    this.catchUps = new CatchUps(ports.rules.periodMs);
     this.#limits = new Limits({ ...ports, broadcast: (program) => this.broadcasts.get(program) });
     const { ledger, log } = ports;
     const deliveries = new Deliveries({ ledger, log, credit: this.#limits.credit, viewing: (id) => this.viewing(id) });
@@ -86,6 +91,26 @@ export class Authority {
   /** Where viewers can be sent. */
   get edges(): number {
     return this.#tickets.edges;
+  }
+
+  /** Viewings that wait for one. */
+  get withoutEdge(): number {
+    return this.#tickets.ticketless;
+  }
+
+  /** Messages to viewers that are not made yet. */
+  get waitingMessages(): number {
+    return [...this.#sessions.values()].reduce((sum, { waitingMessages }) => sum + waitingMessages, 0);
+  }
+
+  /** Keys given and never confirmed. */
+  get debt(): KeyDebt {
+    return this.#limits.debt;
+  }
+
+  /** Since the start: keys sent, tickets given out, control sockets that took a viewing over. */
+  get totals(): { readonly keys: number; readonly tickets: number; readonly resumed: number } {
+    return { keys: this.#keys, tickets: this.#tickets.issued, resumed: this.#resumed };
   }
 
   get viewings(): number {
@@ -128,8 +153,12 @@ export class Authority {
       record: (entry) => this.#ports.ledger.append(entry),
       encryptor,
       ticket: (session) => this.#tickets.issue(session),
-      keySent: ({ terms }) => this.#limits.debt.given(terms),
-      catchUps: this.#catchUps,
+      keySent: ({ terms }) => {
+        this.#keys++;
+        this.#limits.debt.given(terms);
+      },
+      receiptDurable: (afterMs) => this.#ports.receiptDurable?.(afterMs),
+      catchUps: this.catchUps,
       creditCovers: (session, moreMs) => this.#limits.creditCovers(session, moreMs),
       keyConfirmed: ({ terms }) => this.#limits.debt.confirmed(terms),
       ended: (session, reason) => {
@@ -202,7 +231,14 @@ export class Authority {
       token: token.id,
       watch: request.jws,
     } as const;
-    this.#ports.ledger.append(consent).catch((error) => this.#ports.log.error({ err: error }, 'a consent was not recorded'));
+    this.#ports.ledger
+      .append(consent)
+      .catch((error) =>
+        this.#ports.log.error(
+          { err: error },
+          'a consent was not recorded, and its viewing is not billed: see the errors of the ledger before this',
+        ),
+      );
     session.attach(channel, watch.agreeKey, false);
     broadcast.joined(session);
     return session;
@@ -217,6 +253,7 @@ export class Authority {
     if (session === undefined || session.isOver) throw new Refusal('resume-invalid', 'that viewing is over; watch anew');
     const agreeKey = await this.#exchange.agreedOnResume(jws, session.terms.signKey, viewing, challenge);
     if (session.isOver) throw new Refusal('resume-invalid', 'that viewing is over; watch anew');
+    this.#resumed++;
     session.attach(channel, agreeKey, true);
     this.broadcasts.get(session.terms.program)?.connected(session);
     return session;

@@ -1,3 +1,5 @@
+import { Tally } from '../tally.ts';
+
 /** Viewers that are remembered at once; the oldest goes first. */
 const MAX_REMEMBERED = 100_000;
 
@@ -11,12 +13,21 @@ export class CatchUps {
   /** Billable time since the last catch-up, by program and viewer. */
   readonly #paidMs = new Map<string, number>();
 
+  /** For metrics. */
+  readonly answers = new Tally<'given' | 'withheld'>();
+
   constructor(periodMs: number) {
     this.#periodMs = periodMs;
   }
 
   /** Whether this viewer may have one now; counts it if so. */
   take(program: string, viewer: string): boolean {
+    const isGiven = this.#take(program, viewer);
+    this.answers.add(isGiven ? 'given' : 'withheld');
+    return isGiven;
+  }
+
+  #take(program: string, viewer: string): boolean {
     const name = nameOf(program, viewer);
     if ((this.#paidMs.get(name) ?? this.#periodMs) < this.#periodMs) return false;
     this.#paidMs.delete(name);

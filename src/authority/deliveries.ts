@@ -33,7 +33,9 @@ export class Deliveries {
     if (counted.length > 0)
       ledger
         .append({ kind: 'served', program, epoch, spans: counted.map(([...span]) => span) })
-        .catch((error) => log.error({ err: error }, 'served time was not recorded'));
+        .catch((error) =>
+          log.error({ err: error }, 'served time was not recorded, and is not billed: see the errors of the ledger before this'),
+        );
     for (const [viewing, fromMs, toMs] of counted) this.#ports.viewing(viewing)?.served(fromMs, toMs);
     for (const session of sessions) if (credit.isUsedUp(session)) session.dispatch({ type: 'end', reason: 'credit-exhausted' });
   }

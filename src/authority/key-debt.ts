@@ -29,8 +29,21 @@ export class KeyDebt {
   /** In the order of the last key left. */
   readonly #debts = new Map<string, { keys: number; lastMs: number }>();
 
+  /** Keys that were never confirmed, since the start. */
+  unanswered = 0;
+
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Keys that await an answer. */
+  get awaited(): number {
+    return [...this.#awaited.values()].reduce((sum, keys) => sum + keys, 0);
+  }
+
+  /** Who left keys unconfirmed, counted for each program. */
+  get debtors(): number {
+    return this.#debts.size;
   }
 
   /** How long this viewer has to wait for another first key; 0 if it has not to. */
@@ -61,6 +74,7 @@ export class KeyDebt {
     const awaited = this.#awaited.get(viewing) ?? 0;
     this.#awaited.delete(viewing);
     if (awaited === 0) return;
+    this.unanswered += awaited;
     const name = nameOf(program, viewer);
     const nowMs = this.#clock.nowMs();
     const keys = this.#debts.get(name)?.keys ?? 0;

@@ -38,6 +38,7 @@ export interface BroadcastPorts {
   ticket(session: ViewingSession): ServerMessage;
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
+  receiptDurable(afterMs: number): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
   readonly catchUps: CatchUps;
   ended(session: ViewingSession, reason: EndReason): void;
@@ -272,8 +273,8 @@ export class LiveBroadcast {
   }
 
   #viewingPorts(): ViewingPorts {
-    const { clock, timers, log, bus, rules, exchange, record, ticket, keySent, keyConfirmed, creditCovers, catchUps } =
-      this.#ports;
+    const { clock, timers, log, bus, rules, exchange, record, ticket } = this.#ports;
+    const { keySent, keyConfirmed, receiptDurable, creditCovers, catchUps } = this.#ports;
     return {
       clock,
       timers,
@@ -286,6 +287,7 @@ export class LiveBroadcast {
       ticket,
       keySent,
       keyConfirmed,
+      receiptDurable,
       creditCovers,
       gate: (edge, change) => bus.gates.publish(edge, change),
       startsMs: (epoch) => {
@@ -303,6 +305,11 @@ export class LiveBroadcast {
   #record(entry: Entry): void {
     this.#ports
       .record(entry)
-      .catch((error) => this.#ports.log.error({ err: error, entry: entry.kind }, 'a ledger entry was lost'));
+      .catch((error) =>
+        this.#ports.log.error(
+          { err: error, entry: entry.kind },
+          'a ledger entry was lost: see the errors of the ledger before this',
+        ),
+      );
   }
 }

@@ -18,6 +18,9 @@ export class MediaTickets {
   /** Viewings for which there was no edge when they were to have a ticket. */
   readonly #ticketless = new Set<ViewingSession>();
 
+  /** Tickets that were given out since the start. */
+  issued = 0;
+
   /** @param sessions the viewings under way */
   constructor(
     { bus: { gates }, clock, log }: { bus: Bus; clock: Clock; log: Logger },
@@ -34,6 +37,11 @@ export class MediaTickets {
   /** How many edges there are. */
   get edges(): number {
     return this.#edges.size;
+  }
+
+  /** How many viewings wait for an edge. */
+  get ticketless(): number {
+    return this.#ticketless.size;
   }
 
   /** Where edges are. Viewings that wait for one get their ticket, and those of one that is gone another. */
@@ -79,6 +87,7 @@ export class MediaTickets {
     this.#ticketless.delete(session);
     if (edge.edge !== session.link.edge) session.moveTo(edge.edge, isUnreached ? 'unreached' : 'gone');
     const { program } = session.terms;
+    this.issued++;
     const ticket = newTicket();
     const expiresInMs = this.#lifetimeMs;
     const change: GateChange = { kind: 'ticket', program, viewing: session.id, ticketHash: hashTicket(ticket), expiresInMs };

@@ -15,10 +15,16 @@ export class Outbox<Message = ServerMessage> {
   readonly #failed: (error: unknown) => void;
   #channel: Channel<Message> | undefined;
   #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
 
   /** @param failed told when a message could not be made; its socket is closed */
   constructor(failed: (error: unknown) => void) {
     this.#failed = failed;
+  }
+
+  /** Messages that are being made, or wait for those before them. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   get isConnected(): boolean {
@@ -51,10 +57,14 @@ export class Outbox<Message = ServerMessage> {
       const message = await make();
       if (message !== undefined && this.#channel === channel && stillWanted()) channel.send(message);
     };
-    this.#last = this.#last.then(send).catch((error) => {
-      this.#failed(error);
-      channel.close(1011, 'internal error');
-    });
+    this.#waiting++;
+    this.#last = this.#last
+      .then(send)
+      .catch((error) => {
+        this.#failed(error);
+        channel.close(1011, 'internal error');
+      })
+      .finally(() => this.#waiting--);
   }
 
   /** Closes the socket once everything is out. */

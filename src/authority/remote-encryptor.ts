@@ -163,7 +163,10 @@ export class RemoteEncryptor implements Encryptor {
     const { clock, graceMs } = this.#ports;
     const begunUntilMs = live.currentBeganMs === undefined ? 0 : live.currentBeganMs + live.keyLifetimeMs;
     const sendsForMs = Math.max(0, Math.max(begunUntilMs, this.#keys.lastUntilMs) - clock.nowMs());
-    this.#log.warn({ sendsForMs }, 'an encryptor is disconnected: it can go on with the keys that it has');
+    this.#log.warn(
+      { sendsForMs },
+      'an encryptor is disconnected: it can go on with the keys that it has; see whether its process runs and reaches this one',
+    );
     const silent = () => {
       this.#needsAnew = true;
       if (!live.isOver) live.away();
@@ -202,7 +205,7 @@ export class RemoteEncryptor implements Encryptor {
   #over(live: LiveBroadcast, afterMs: number): { afterMs: number; run: () => void } {
     const run = () => {
       if (live.isOver) return;
-      this.#log.warn({ waitedMs: afterMs }, 'no encryptor came back in time: the broadcast is ended');
+      this.#log.warn({ waitedMs: afterMs }, 'no encryptor came back in time: the broadcast is ended; start one for the program');
       this.#leave();
       this.#ports.endBroadcast(this.program);
     };
@@ -250,14 +253,22 @@ export class RemoteEncryptor implements Encryptor {
     if (epoch === undefined || this.#gone) return;
     this.#ports
       .record({ kind: 'encryptor-confirmed', program, broadcast: live.id, epoch, encryptor, receipt: jws })
-      .catch((error) => this.#log.error({ err: error, epoch }, "an encryptor's receipt was not recorded"));
+      .catch((error) =>
+        this.#log.error(
+          { err: error, epoch },
+          "an encryptor's receipt was not recorded: see the errors of the ledger before this",
+        ),
+      );
   }
 
   /** An age may be wrong, or a lie: it puts the beginning neither before the one before nor before the key was given. */
   #began(live: LiveBroadcast, epoch: number, agoMs: number): void {
     const givenMs = this.#keys.confirmedMs(epoch);
     if (givenMs === undefined || epoch <= (live.currentEpoch ?? 0)) {
-      this.#log.warn({ epoch }, 'an encryptor began an epoch that it had confirmed no key of; that is not billed');
+      this.#log.warn(
+        { epoch },
+        'an encryptor began an epoch that it had confirmed no key of; that is not billed: see whether it is of the same version',
+      );
       // Whatever led to it, no other beginning need ever come.
       this.#beginAnew(live);
       return;

@@ -50,6 +50,8 @@ export interface ViewingPorts {
   readonly catchUps: CatchUps;
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
+  /** A receipt is durable so long after its key was sent. */
+  receiptDurable(afterMs: number): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
   ended(session: ViewingSession, reason: EndReason): void;
 }
@@ -104,6 +106,11 @@ export class ViewingSession {
 
   get isOver(): boolean {
     return this.#state.phase === 'ending' || this.#state.phase === 'ended';
+  }
+
+  /** Messages on their way to its viewer that are not made yet. */
+  get waitingMessages(): number {
+    return this.#outbox.waiting;
   }
 
   get billableMs(): number {
@@ -258,6 +265,7 @@ export class ViewingSession {
   async #commitReceipt(epoch: number): Promise<void> {
     const receipt = this.#receipts.get(epoch);
     if (receipt === undefined) return;
+    const sentMs = this.#state.keys.find((key) => key.epoch === epoch)?.sentMs;
     this.#ports.keyConfirmed(this);
     const entered = await this.#record({
       kind: 'receipt',
@@ -267,6 +275,7 @@ export class ViewingSession {
       receipt: receipt.jws,
     });
     if (entered === undefined) return;
+    if (sentMs !== undefined) this.#ports.receiptDurable(this.#ports.clock.nowMs() - sentMs);
     this.#meter.confirm(epoch, entered.monoMs);
     this.dispatch({ type: 'committed', epoch });
   }

@@ -19,6 +19,10 @@ export interface NatsBusOptions extends NatsServers {
 export interface NatsBus extends Bus {
   /** Totals since the start, for metrics. */
   readonly counters: Readonly<NatsCounters>;
+  /** Bytes that the server has not confirmed yet. */
+  readonly unconfirmedBytes: number;
+  /** Of an edge: reports that wait for the authority. */
+  readonly waitingDeliveries: number;
   /** Whether there is a connection now. */
   readonly isConnected: boolean;
   /** What this role needs and the server's permissions do not allow now, such as `publish to tollcast.gates.e1`; undefined if nothing. */
@@ -54,6 +58,12 @@ export async function openNatsBus({ clock, timers, log, ...servers }: NatsBusOpt
     deliveries,
     edges: natsEdges(link),
     counters: link.counters,
+    get unconfirmedBytes() {
+      return link.unconfirmedBytes;
+    },
+    get waitingDeliveries() {
+      return deliveries.waiting;
+    },
     get isConnected() {
       return link.isConnected;
     },

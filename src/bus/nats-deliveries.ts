@@ -22,6 +22,8 @@ interface Place {
 /** An edge's deliveries are kept until the authority has taken them (nats-delivery-outbox.ts); what comes twice counts once. */
 export interface NatsDeliveries extends Topic<Delivery> {
   close(withinMs: number): Promise<void>;
+  /** Of an edge: served spans and other reports that wait for the authority. */
+  readonly waiting: number;
 }
 
 /** @param edge of an edge, which may publish its own; undefined for other roles */
@@ -59,6 +61,9 @@ export function natsDeliveries(link: NatsLink, clock: Clock, timers: Timers, edg
       });
     },
     close: async (withinMs) => outbox?.close(withinMs),
+    get waiting() {
+      return outbox?.waiting ?? 0;
+    },
   };
 }
 

@@ -42,6 +42,11 @@ export class DeliveryOutbox {
     this.#ports = ports;
   }
 
+  /** What waits to be taken, counted as in its bound. */
+  get waiting(): number {
+    return this.#waitingSpans;
+  }
+
   push(delivery: Delivery): void {
     for (const part of parts(delivery)) {
       this.#waiting.push(part);

@@ -99,6 +99,11 @@ export class NatsLink {
     return this.#denials.first;
   }
 
+  /** What was sent and the server has not confirmed yet. */
+  get unconfirmedBytes(): number {
+    return this.#sentBytes - this.#confirmedBytes;
+  }
+
   /** Where it is connected to, as a URL. */
   get server(): string {
     return this.#url(this.#connection.getServer());
@@ -141,9 +146,8 @@ export class NatsLink {
 
   /** @param reply where an answer is to be sent @returns whether it is on its way */
   send(subject: string, payload: Uint8Array, reply?: string): boolean {
-    const unconfirmedBytes = this.#sentBytes - this.#confirmedBytes;
     const fits = payload.length <= this.maxMessageBytes;
-    if (!this.#isConnected || this.#closing || !fits || unconfirmedBytes + payload.length > MAX_UNCONFIRMED_BYTES) {
+    if (!this.#isConnected || this.#closing || !fits || this.unconfirmedBytes + payload.length > MAX_UNCONFIRMED_BYTES) {
       this.counters.unsent++;
       if (!fits)
         this.#complain(`${payload.length} bytes for ${subject} are more than NATS takes: raise max_payload in nats.conf`);
@@ -254,7 +258,11 @@ export class NatsLink {
     if (!this.#isConnected) return;
     this.#isConnected = false;
     this.#lostMs = performance.now();
-    if (!this.#closing) this.#log.warn({ server: this.#url(server) }, 'the connection to NATS is lost');
+    if (!this.#closing)
+      this.#log.warn(
+        { server: this.#url(server) },
+        'the connection to NATS is lost; it is tried again by itself: see whether nats-server runs and is reached',
+      );
   }
 
   /** Told once for each of those as well. */

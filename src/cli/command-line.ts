@@ -5,6 +5,7 @@ import { addBills } from './bills.ts';
 import { addCompletion } from './completion.ts';
 import { addCredentials } from './credentials.ts';
 import { addDeployments } from './deployments.ts';
+import { addDoctor } from './doctor.ts';
 import { EXIT_CODES_HELP } from './exit-code.ts';
 import { addLedger } from './ledger.ts';
 import { addProgram } from './program.ts';
@@ -34,6 +35,7 @@ export function commandLine(): Command {
   addProgram(program);
   addToken(program);
   addCredentials(program);
+  addDoctor(program);
   program.commandsGroup('Bill:');
   addBills(program);
   addViewings(program);

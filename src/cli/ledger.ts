@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { TollcastError, unreachable } from '../errors.ts';
-import { type Fault, type NotedHead, verifyLedger } from '../ledger/verify.ts';
+import { type NotedHead, verifyLedger } from '../ledger/verify.ts';
 import { existingLedger } from './data.ts';
 import { ExitCode } from './exit-code.ts';
+import { addBackup, addRestore } from './ledger-backup.ts';
+import { headText, notWhole } from './ledger-fault.ts';
 import { CommonOptions, readOptions, withData, withJson } from './options.ts';
 import { print, printJson } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -11,7 +12,9 @@ import { counted } from './text.ts';
 
 /** `tollcast ledger …` */
 export function addLedger(parent: Command): void {
-  const group = withJson(withData(parent.command('ledger').description('check the ledger that bills are made from')));
+  const group = withJson(
+    withData(parent.command('ledger').description('check, back up and restore the ledger that bills are made from')),
+  );
   group
     .command('verify')
     .description('recompute the chain of entries and what is derived from it; exit code 1 names the first bad entry')
@@ -21,6 +24,8 @@ export function addLedger(parent: Command): void {
       '\nNote the head that this prints, somewhere else: given again with --head, it proves that nothing up to it was cut off or made anew.',
     )
     .action((_: unknown, command: Command) => verify(readOptions(command, VerifyOptions)));
+  addBackup(group);
+  addRestore(group);
 }
 
 const Head = z
@@ -44,22 +49,8 @@ function verify({ data, json, head: noted }: z.infer<typeof VerifyOptions>): voi
     printJson(result);
     if (!result.ok) process.exitCode = ExitCode.failed;
   } else if (result.ok) {
-    const { seq, hash } = result.head;
-    print(`The ledger is whole: ${counted(result.entries, 'entry', 'entries')}, head ${seq}:${hash}`);
+    print(`The ledger is whole: ${counted(result.entries, 'entry', 'entries')}, head ${headText(result.head)}`);
   } else {
-    throw new TollcastError('ledger-fault', `the ledger of ${data} is not whole: ${faultText(result)}`);
-  }
-}
-
-function faultText(fault: Fault): string {
-  switch (fault.at) {
-    case 'entry':
-      return `entry ${fault.seq} (${fault.kind}): ${fault.what}`;
-    case 'projection':
-      return `table ${fault.table} does not follow from the entries: ${fault.what}`;
-    case 'file':
-      return fault.what;
-    default:
-      return unreachable(fault);
+    throw notWhole(`the ledger of ${data}`, result);
   }
 }

@@ -106,7 +106,7 @@ export class Certificates implements CertificatePair {
     } catch (error) {
       this.#log.error(
         { certFile, reason: messageOf(error) },
-        'the new TLS certificate cannot be used: the one before stays in place',
+        'the new TLS certificate cannot be used: the one before stays in place; put a certificate and its key there',
       );
     }
   }
@@ -125,7 +125,8 @@ export class Certificates implements CertificatePair {
   }
 }
 
-function readPair({ certFile, keyFile }: CertificateFiles): CertificatePair {
+/** @throws TollcastError `config-invalid` */
+export function readPair({ certFile, keyFile }: CertificateFiles): CertificatePair {
   let pair: CertificatePair;
   try {
     pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };

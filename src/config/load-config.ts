@@ -17,7 +17,8 @@ export function loadConfig<T>(schema: z.ZodType<T>, file: string | undefined, fl
   throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problems.join('; ')}`);
 }
 
-function readYaml(file: string): unknown {
+/** @throws TollcastError `config-invalid` */
+export function readYaml(file: string): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -11,6 +11,7 @@ import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
+import type { ControlTotals } from './control-totals.ts';
 import { MessageBudget } from './message-budget.ts';
 
 export interface ControlLimits {
@@ -29,6 +30,7 @@ export interface ControlPorts {
   readonly log: Logger;
   readonly limits: ControlLimits;
   readonly tokens: Pick<TokenVerifier, 'viewer'>;
+  readonly totals: ControlTotals;
 }
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
@@ -52,6 +54,7 @@ export class ControlConnection implements Channel {
     this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
       this.#refuse(new Refusal('bad-state', 'no watch or resume came in time')),
     );
+    ports.totals.open++;
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('close', () => this.#closed());
     socket.on('error', (error) => ports.log.debug({ err: error }, 'control socket failed'));
@@ -59,7 +62,7 @@ export class ControlConnection implements Channel {
   }
 
   send(message: ServerMessage): void {
-    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#socket.terminate();
+    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#giveUp();
     else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
@@ -71,6 +74,7 @@ export class ControlConnection implements Channel {
     // Once it is being closed, whatever still comes is nobody's.
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (!this.#budget.take()) {
+      this.#ports.totals.overBudget++;
       this.#refuse(new Refusal('try-later', 'too many messages'));
       this.#socket.terminate();
       return;
@@ -137,22 +141,32 @@ export class ControlConnection implements Channel {
   #failed(error: unknown): void {
     if (error instanceof Refusal) {
       // A wrong receipt costs its viewing nothing but the deadline that goes on; anything else ends the socket.
-      if (error.code === 'receipt-invalid' && this.#session !== undefined) this.#session.complain(error.code, error.message);
-      else this.#refuse(error);
+      if (error.code === 'receipt-invalid' && this.#session !== undefined) {
+        this.#ports.totals.refused.add(error.code);
+        this.#session.complain(error.code, error.message);
+      } else this.#refuse(error);
       return;
     }
     this.#ports.log.error({ err: error }, 'a control message could not be handled');
     this.#socket.close(1011, 'internal error');
   }
 
+  /** Who does not read what it is sent is let go. */
+  #giveUp(): void {
+    this.#ports.totals.unread++;
+    this.#socket.terminate();
+  }
+
   #refuse(refusal: Refusal): void {
     this.#cancelTimeout();
+    this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
     this.send({ type: 'error', code: refusal.code, message: refusal.message, fatal: true });
     this.#socket.close(closeCode(refusal.code), refusal.code);
   }
 
   #closed(): void {
+    this.#ports.totals.open--;
     this.#cancelTimeout();
     this.#session?.lost(this);
   }

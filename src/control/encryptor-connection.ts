@@ -34,6 +34,7 @@ export class EncryptorConnection {
     this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
       this.#refuse(new EncryptorRefusal('bad-state', 'no open came in time')),
     );
+    ports.totals.open++;
     socket.on('message', (data, isBinary) => this.#received(data, isBinary));
     socket.on('close', () => this.#closed());
     socket.on('error', (error) => ports.log.debug({ err: error }, "an encryptor's socket failed"));
@@ -45,13 +46,14 @@ export class EncryptorConnection {
   }
 
   #send(message: AuthorityMessage): void {
-    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#socket.terminate();
+    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#giveUp();
     else if (this.#isOpen) this.#socket.send(JSON.stringify(message));
   }
 
   #received(data: RawData, isBinary: boolean): void {
     if (!this.#isOpen) return;
     if (!this.#budget.take()) {
+      this.#ports.totals.overBudget++;
       this.#refuse(new EncryptorRefusal('try-later', 'too many messages'));
       return;
     }
@@ -144,9 +146,16 @@ export class EncryptorConnection {
     this.#socket.close(1011, 'internal error');
   }
 
+  /** Who does not read what it is sent is let go. */
+  #giveUp(): void {
+    this.#ports.totals.unread++;
+    this.#socket.terminate();
+  }
+
   #refuse(refusal: EncryptorRefusal): void {
     if (!this.#isOpen) return;
     this.#cancelTimeout();
+    this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.warn(
       { code: refusal.code, encryptor: this.#channel?.encryptor },
       `an encryptor was refused: ${refusal.message}`,
@@ -156,6 +165,7 @@ export class EncryptorConnection {
   }
 
   #closed(): void {
+    this.#ports.totals.open--;
     this.#cancelTimeout();
     this.#sessionKey?.fill(0);
     if (this.#channel !== undefined) this.#ports.encryptors.closed(this.#channel);

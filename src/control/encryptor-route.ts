@@ -5,6 +5,7 @@ import type { RemoteEncryptors } from '../authority/remote-encryptors.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { ENCRYPTOR_SUBPROTOCOL, MAX_ENCRYPTOR_MESSAGE_BYTES } from '../protocol/encryptor-messages.ts';
 import type { ControlLimits } from './control-connection.ts';
+import type { ControlTotals } from './control-totals.ts';
 import { EncryptorConnection } from './encryptor-connection.ts';
 
 /** `WS /v1/encryptor` */
@@ -24,6 +25,7 @@ export interface EncryptorPorts {
   readonly timers: Timers;
   readonly log: Logger;
   readonly limits: ControlLimits;
+  readonly totals: ControlTotals;
 }
 
 export const encryptorRoute = (ports: EncryptorPorts, heartbeat: Heartbeat): SocketRoute => ({

@@ -1,7 +1,7 @@
 import type { Bus, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { MediaSocket } from './delivery.ts';
-import { FanOut, type FanOutLimits } from './fan-out.ts';
+import { type Backlog, FanOut, type FanOutLimits } from './fan-out.ts';
 import { Tickets } from './tickets.ts';
 
 export interface EdgeOptions {
@@ -13,6 +13,15 @@ export interface EdgeOptions {
   readonly bus: Bus;
   /** A viewer may come with its ticket before the bus has brought it here; 0 where it cannot. */
   readonly ticketWaitMs: number;
+}
+
+/** Since the start. */
+export interface EdgeTotals {
+  readonly sentBytes: number;
+  readonly droppedChunks: number;
+  /** How often chunks were missing, and asked for again. */
+  readonly mends: number;
+  readonly refusedTickets: number;
 }
 
 /** How often it says where it is and how full; silent for three times as long, it is taken for dead. */
@@ -34,6 +43,7 @@ export class Edge {
   #url: string | undefined;
   #sentBefore = 0;
   #droppedBefore = 0;
+  #mendsBefore = 0;
 
   constructor(options: EdgeOptions) {
     this.#options = options;
@@ -69,13 +79,35 @@ export class Edge {
   }
 
   /** Totals since the start, for metrics. */
-  get totals(): { readonly sentBytes: number; readonly droppedChunks: number } {
-    let [sentBytes, droppedChunks] = [this.#sentBefore, this.#droppedBefore];
+  get totals(): EdgeTotals {
+    let [sentBytes, droppedChunks, mends] = [this.#sentBefore, this.#droppedBefore, this.#mendsBefore];
     for (const { fanOut } of this.#fanOuts.values()) {
       sentBytes += fanOut.sentBytes;
       droppedChunks += fanOut.dropped;
+      mends += fanOut.mends;
     }
-    return { sentBytes, droppedChunks };
+    return { sentBytes, droppedChunks, mends, refusedTickets: this.#tickets.refused };
+  }
+
+  /** What waits now, of all programs. */
+  get backlog(): Backlog {
+    const backlogs = [...this.#fanOuts.values()].map(({ fanOut }) => fanOut.backlog);
+    const sum = (of: (backlog: Backlog) => number) => backlogs.reduce((total, backlog) => total + of(backlog), 0);
+    return {
+      socketBytes: sum(({ socketBytes }) => socketBytes),
+      behind: sum(({ behind }) => behind),
+      waitingChunks: sum(({ waitingChunks }) => waitingChunks),
+      batchMs: Math.max(0, ...backlogs.map(({ batchMs }) => batchMs)),
+    };
+  }
+
+  /** Programs that are followed. */
+  get programs(): number {
+    return this.#fanOuts.size;
+  }
+
+  get tickets(): Pick<Tickets, 'unused' | 'awaited'> {
+    return this.#tickets;
   }
 
   /** Says that it is leaving, and gives the authority a moment to send its viewers to other edges. */
@@ -137,6 +169,7 @@ export class Edge {
     fanOut.close();
     this.#sentBefore += fanOut.sentBytes;
     this.#droppedBefore += fanOut.dropped;
+    this.#mendsBefore += fanOut.mends;
     this.#fanOuts.delete(program);
   }
 

@@ -18,6 +18,14 @@ export interface FanOutLimits {
   readonly joinCache: CacheLimits;
 }
 
+export interface Backlog {
+  readonly socketBytes: number;
+  /** Viewings. */
+  readonly behind: number;
+  readonly waitingChunks: number;
+  readonly batchMs: number;
+}
+
 /** A pass over the viewers may take this share of the time: the batch interval grows with what a pass costs. */
 const PASS_SHARE = 0.3;
 /** How much the latest pass counts in the running mean of their cost. */
@@ -69,6 +77,27 @@ export class FanOut {
     });
   }
 
+  /** What waits now: bytes in the viewers' sockets, viewings that lose chunks for it, chunks before those that are missing. */
+  get backlog(): Backlog {
+    let [socketBytes, behind] = [0, 0];
+    for (const { socket, behindSinceMs } of this.#viewings.values()) {
+      socketBytes += socket?.bufferedBytes ?? 0;
+      if (behindSinceMs !== undefined) behind++;
+    }
+    return { socketBytes, behind, waitingChunks: this.#feed.waiting, batchMs: this.#batchMs };
+  }
+
+  /** How often chunks were missing, since the start. */
+  get mends(): number {
+    return this.#feed.mends;
+  }
+
+  /** How long chunks are held back now to be sent together. */
+  get #batchMs(): number {
+    const intervalMs = Math.min(this.#limits.maxBatchMs, this.#passMs / PASS_SHARE);
+    return intervalMs < MIN_BATCH_MS ? 0 : intervalMs;
+  }
+
   get viewings(): readonly string[] {
     return [...this.#viewings.keys()];
   }
@@ -76,8 +105,8 @@ export class FanOut {
   #chunk(chunk: SealedChunk): void {
     this.#batch.push(chunk);
     if (this.#cancelFlush !== undefined) return;
-    const intervalMs = Math.min(this.#limits.maxBatchMs, this.#passMs / PASS_SHARE);
-    if (intervalMs < MIN_BATCH_MS) this.#flush();
+    const intervalMs = this.#batchMs;
+    if (intervalMs === 0) this.#flush();
     else this.#cancelFlush = this.#timers.after(intervalMs, () => this.#flush());
   }
 

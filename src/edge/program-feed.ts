@@ -32,6 +32,8 @@ export class ProgramFeed {
   /** The highest epoch that somebody here has confirmed; undefined while nobody has one. */
   #confirmed: number | undefined;
   #closed = false;
+  /** How often chunks were missing, since the start. */
+  mends = 0;
 
   constructor(program: string, bus: Bus, follower: ProgramFollower) {
     this.#program = program;
@@ -39,6 +41,11 @@ export class ProgramFeed {
     this.#follower = follower;
     this.#unsubscribe = bus.chunks.subscribe(program, { chunk: (chunk) => this.#receive(chunk), lost: () => void this.#mend() });
     void this.#mend();
+  }
+
+  /** Chunks that wait while those before them are fetched. */
+  get waiting(): number {
+    return this.#waiting?.length ?? 0;
   }
 
   /** Somebody here has confirmed an epoch: what claimed to be far beyond it was no chunk of this program. */
@@ -72,6 +79,7 @@ export class ProgramFeed {
 
   async #mend(next?: SealedChunk): Promise<void> {
     if (this.#waiting !== undefined) return;
+    this.mends++;
     this.#waiting = next === undefined ? [] : [next];
     this.#follower.broken();
     const chunks = await this.#bus.chunks.catchUp(this.#program).catch(() => []);

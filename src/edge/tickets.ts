@@ -19,10 +19,22 @@ export class Tickets {
   readonly #hashOf = new Map<string, string>();
   /** Who waits for a ticket to become known, by its hash. */
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** Tickets that were no good, since the start. */
+  refused = 0;
 
   constructor(clock: Clock, timers: Timers) {
     this.#clock = clock;
     this.#timers = timers;
+  }
+
+  /** Tickets that nobody has come with yet, those that are over among them. */
+  get unused(): number {
+    return this.#known.size;
+  }
+
+  /** Tickets that somebody came with before they were known. */
+  get awaited(): number {
+    return this.#waiting.size;
   }
 
   add({ program, viewing, ticketHash, expiresInMs }: Extract<GateChange, { kind: 'ticket' }>): void {
@@ -36,7 +48,9 @@ export class Tickets {
   async isGood(program: string, ticket: string, withinMs: number): Promise<boolean> {
     const hash = hashTicket(ticket);
     if (!this.#known.has(hash) && withinMs > 0 && this.#waiting.size < MAX_WAITED_FOR) await this.#coming(hash, withinMs);
-    return this.#good(program, this.#known.get(hash));
+    const isGood = this.#good(program, this.#known.get(hash));
+    if (!isGood) this.refused++;
+    return isGood;
   }
 
   /** Uses a ticket up. @returns whose it was; undefined if it is unknown, used, expired or another program's */

@@ -16,6 +16,8 @@ export interface MediaPathPorts {
   readonly log: Logger;
   readonly bus: Bus;
   readonly keys: KeySource;
+  /** No key came in time, so that nothing can be sent until one comes. */
+  starved(): void;
   /** Ends the broadcast here because the authority has. */
   end(reason: AuthorityEnd): void;
 }
@@ -35,7 +37,12 @@ export async function encrypt(broadcast: Broadcast, ports: MediaPathPorts): Prom
       log.debug({ epoch, forced }, 'epoch began');
       reports.began(epoch, atMs);
     },
-    onStarved: () => log.error('no key for the next epoch: nothing is sent until there is one'),
+    onStarved: () => {
+      ports.starved();
+      log.error(
+        'no key for the next epoch: nothing is sent until there is one; see why the authority is away, or its ledger cannot be written',
+      );
+    },
   });
   const reports = keys.begin(program, broadcast.id, {
     offer: (offer) => sealer.offer(offer),

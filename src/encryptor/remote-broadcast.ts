@@ -54,6 +54,11 @@ export class RemoteBroadcast implements BroadcastReports {
     this.#reports = new ReportQueue(run);
   }
 
+  /** Reports that the authority has not heard yet. */
+  get outstandingReports(): number {
+    return this.#reports.outstanding;
+  }
+
   /** Says on a new socket that it is here. */
   announce(): void {
     const nowMs = this.#ports.clock.nowMs();
@@ -106,7 +111,10 @@ export class RemoteBroadcast implements BroadcastReports {
       this.#encryptor.offer({ key, notBeforeMs, notAfterMs: notBeforeMs + graceMs, lifetimeMs });
     } catch (error) {
       contentKey.fill(0);
-      this.#ports.log.warn({ epoch, program: this.program, reason: messageOf(error) }, 'a key could not be used');
+      this.#ports.log.warn(
+        { epoch, program: this.program, reason: messageOf(error) },
+        'a key could not be used: see whether the authority is of the same version',
+      );
     }
   }
 

@@ -86,6 +86,16 @@ export class RemoteKeySource implements KeySource {
     return this.#link.isOpen;
   }
 
+  /** Reports that the authority has not heard yet. */
+  get outstandingReports(): number {
+    return [...this.#broadcasts.values()].reduce((sum, { outstandingReports }) => sum + outstandingReports, 0);
+  }
+
+  /** Broadcasters that wait for the authority's word on their stream key. */
+  get unansweredStreamKeys(): number {
+    return this.#streamKeys.unanswered;
+  }
+
   /** Why the authority does not let this encryptor in, since it last said so; undefined as long as it does. */
   get refusal(): StreamKeyRefusal | undefined {
     return this.#refusal;

@@ -34,6 +34,10 @@ export class ReportQueue {
     return this.#outstanding.length === 0;
   }
 
+  get outstanding(): number {
+    return this.#outstanding.length;
+  }
+
   /** How many reports the authority is known to have taken. */
   get heardSeq(): number {
     return this.#heard;

@@ -48,6 +48,11 @@ export class StreamKeys {
     this.#budget = new MessageBudget(ASKED_PER_SECOND, ASKED_AT_ONCE, ports.clock);
   }
 
+  /** Who waits for an answer, or for a connection. */
+  get unanswered(): number {
+    return this.#asked.size + this.#waiting.size;
+  }
+
   async verify(program: string, streamKey: string): Promise<StreamKeyRefusal | undefined> {
     if (this.#programs?.includes(program) === false)
       return { code: 'program-not-allowed', message: `this encryptor is not allowed to broadcast ${program}` };

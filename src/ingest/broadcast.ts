@@ -81,6 +81,11 @@ export class Broadcast extends EventEmitter<BroadcastEvents> {
     return this.#queue;
   }
 
+  /** Of its tags, what waits for the reader. */
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes;
+  }
+
   /** Whether a broadcaster is connected. */
   get isPublished(): boolean {
     return this.#publication !== undefined;

@@ -50,6 +50,17 @@ export class Broadcasts {
     return this.#broadcasts.get(program);
   }
 
+  /** How many there are, and how many of them have no broadcaster now. */
+  get counts(): { readonly all: number; readonly away: number } {
+    const all = [...this.#broadcasts.values()];
+    return { all: all.length, away: all.filter(({ isPublished }) => !isPublished).length };
+  }
+
+  /** What waits to be encrypted. */
+  get queuedBytes(): number {
+    return [...this.#broadcasts.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
+  }
+
   /** Ends the broadcast of a program, if one is under way, and cuts its broadcaster off. */
   end(program: string, reason: BroadcastEndReason): void {
     this.#broadcasts.get(program)?.end(reason);

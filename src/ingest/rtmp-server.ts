@@ -67,7 +67,12 @@ export class RtmpServer {
       this.#server.listen({ host, port }, () => {
         this.#server.off('error', failed);
         // Accepting can fail later too, for want of file descriptors; those that are connected need not suffer.
-        this.#server.on('error', (error) => this.#options.log.error({ err: error }, 'RTMP connections cannot be accepted'));
+        this.#server.on('error', (error) =>
+          this.#options.log.error(
+            { err: error },
+            'RTMP connections cannot be accepted: see whether the limit of open files is reached (tollcast doctor)',
+          ),
+        );
         const address = this.#server.address();
         if (address === null || typeof address === 'string') reject(new Error('the RTMP server has no port'));
         else resolve(address);

@@ -27,6 +27,10 @@ export class TagQueue extends Readable {
     return this.#queuedBytes < this.#maxQueuedBytes;
   }
 
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Sets what is called once there is room again. */
   onRoom(listener: (() => void) | undefined): void {
     this.#onRoom = listener;

@@ -45,18 +45,23 @@ export function openToWrite(file: string, options: WriteOptions = {}): Database.
   });
 }
 
+export interface ReadOptions {
+  /** Takes one that an older Tollcast wrote: its entries are the same, its projections need not be. */
+  readonly mayBeOlder?: boolean;
+}
+
 /**
  * Opens a ledger to read, beside any writer.
  *
  * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`
  */
-export function openToRead(file: string): Database.Database {
+export function openToRead(file: string, { mayBeOlder = false }: ReadOptions = {}): Database.Database {
   return opened(file, () => {
     refuseMissing(file);
     return configured(new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }), (db) => {
       refuseForeign(db, file);
       refuseNewer(db, file);
-      if (schemaVersion(db) < MIGRATIONS.length) {
+      if (!mayBeOlder && schemaVersion(db) < MIGRATIONS.length) {
         throw new TollcastError('ledger-older', `${file} is from an older Tollcast: start the relay once to bring it up to date`);
       }
       db.pragma(`cache_size = -${READER_CACHE_KIB}`);

@@ -11,6 +11,7 @@ import type { HttpWithPagesConfig, KeyRules, TokensConfig, ViewersConfig } from 
 import type { TokenSecrets } from '../config/token-secrets.ts';
 import type { ControlLimits } from '../control/control-connection.ts';
 import { controlPath, controlRoute } from '../control/control-route.ts';
+import { ControlTotals } from '../control/control-totals.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../control/encryptor-route.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { lockDataFolder } from '../ledger/lock.ts';
@@ -21,6 +22,7 @@ import { tokenIssuer } from '../tokens/token-issuer.ts';
 import { TokenVerifier } from '../tokens/token-verifier.ts';
 import { version } from '../version.ts';
 import { END_REASONS } from '../viewing/end-reason.ts';
+import { measureControl, measureEncryptors, measureViewings, RECEIPT_SECONDS } from './authority-metrics.ts';
 import type { Host } from './host.ts';
 import type { HttpRole } from './http-role.ts';
 
@@ -67,7 +69,7 @@ export async function authorityRole(
   host.onClose(() => lock.release());
   const left = recover({ file: data.ledgerFile, clock, version });
   if (left.viewings + left.broadcasts > 0)
-    log.warn(left, 'the last run was not shut down cleanly: what it left open is ended as interrupted');
+    log.warn(left, 'the last run was not shut down cleanly: what it left open is ended as interrupted; nothing is to be done');
   const ledger = await openLedger({ file: data.ledgerFile, clock, log, pollMs: FOREIGN_POLL_MS });
   host.onClose(() => ledger.close());
   host.onReadiness(() => ledger.state.fault?.message);
@@ -76,14 +78,31 @@ export async function authorityRole(
   host.onClose(beat(ledger, timers));
   host.onClose(tendSecrets(data.tokenSecrets, timers, log));
 
-  const authority = new Authority({ clock, timers, log, bus, ledger, reader, rules: { ...config.keys, ...config.viewers } });
+  const receiptSeconds = host.metrics.histogram(
+    'tollcast_receipt_seconds',
+    "From a key's sending to its receipt on disk",
+    RECEIPT_SECONDS,
+  );
+  const authority = new Authority({
+    clock,
+    timers,
+    log,
+    bus,
+    ledger,
+    reader,
+    rules: { ...config.keys, ...config.viewers },
+    receiptDurable: (afterMs) => receiptSeconds(afterMs / 1_000),
+  });
   serveAuthority(http.app, authority, tokens);
   servePages(http.app, config.http.frameAncestors);
   measure(host, authority, ledger);
-  const controlPorts = { authority, clock, timers, log, tokens, limits: CONTROL_LIMITS };
+  measureViewings(host, authority, config.viewers);
+  const controlPorts = { authority, clock, timers, log, tokens, limits: CONTROL_LIMITS, totals: new ControlTotals() };
+  measureControl(host, controlPorts.totals);
   const encryptors = new RemoteEncryptors({ authority, ledger, reader, clock, timers, log });
   host.onClose(() => encryptors.close());
-  const encryptorPorts = { encryptors, clock, timers, log, limits: ENCRYPTOR_LIMITS };
+  const encryptorPorts = { encryptors, clock, timers, log, limits: ENCRYPTOR_LIMITS, totals: new ControlTotals() };
+  measureEncryptors(host, encryptors, encryptorPorts.totals);
   return {
     authority,
     sockets: [[controlPath, controlRoute(controlPorts, http.heartbeat)]],
@@ -114,13 +133,19 @@ function tendSecrets(secrets: TokenSecrets, timers: Timers, log: Logger): () => 
     kid = secrets.current.kid;
     if (kid !== before) log.info({ kid, valid: secrets.valid().length }, 'another secret signs tokens from now on');
     if (secrets.fault !== undefined && secrets.fault !== fault)
-      log.error({ reason: secrets.fault }, 'the secrets that sign tokens cannot be read: those before stay in use');
+      log.error(
+        { reason: secrets.fault },
+        'the secrets that sign tokens cannot be read: those before stay in use; put the files of the data folder right',
+      );
     fault = secrets.fault;
     try {
       const removed = secrets.prune();
       if (removed > 0) log.info({ removed }, 'old secrets of tokens are over, and removed');
     } catch (error) {
-      log.error({ err: error }, 'old secrets of tokens are over, but their files cannot be removed');
+      log.error(
+        { err: error },
+        'old secrets of tokens are over, but their files cannot be removed: let this user write the data folder',
+      );
     }
     next();
   };

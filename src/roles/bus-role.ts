@@ -26,6 +26,33 @@ export async function busRole<Kind extends NatsRole['kind']>(
     'Connections to NATS that were lost and came back',
     () => counters.reconnections,
   );
+  metrics.total(
+    `tollcast_nats_${role.kind}_unsent_total`,
+    'Messages that were dropped: no connection, or too much on its way',
+    () => counters.unsent,
+  );
+  metrics.gauge(
+    `tollcast_nats_${role.kind}_unconfirmed_bytes`,
+    'What was sent and NATS has not confirmed yet',
+    () => bus.unconfirmedBytes,
+  );
+  metrics.total(`tollcast_nats_${role.kind}_unreadable_total`, 'Messages that made no sense', () => counters.unreadable);
+  metrics.total(`tollcast_nats_${role.kind}_denied_total`, "What NATS's permissions did not allow", () => counters.denied);
+  metrics.total(
+    `tollcast_nats_${role.kind}_snapshots_total`,
+    'Snapshots of all gates, given or asked for after something was missed',
+    () => counters.snapshots,
+  );
+  metrics.total(
+    `tollcast_nats_${role.kind}_lost_deliveries_total`,
+    'Reports of edges that were given up, whose time is not billed',
+    () => counters.lostDeliveries,
+  );
+  metrics.gauge(
+    `tollcast_nats_${role.kind}_waiting_deliveries`,
+    'Reports of this edge that the authority has not taken yet',
+    () => bus.waitingDeliveries,
+  );
   return bus;
 }
 

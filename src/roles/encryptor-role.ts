@@ -29,6 +29,7 @@ export async function encryptorRole(
   { config, bus, keys }: { config: EncryptorConfig; bus: Bus; keys: KeySource },
 ): Promise<EncryptorRole> {
   const { clock, timers, log } = host;
+  const totals = { starved: 0 };
   const broadcasts = new Broadcasts({
     ...config.broadcast,
     clock,
@@ -38,7 +39,7 @@ export async function encryptorRole(
     timelineStartMs: (program) => keys.timelineStartMs(program),
     onBroadcast: (broadcast) => {
       const end = (reason: AuthorityEnd) => broadcasts.end(broadcast.program, reason);
-      encrypt(broadcast, { clock, timers, log, bus, keys, end }).catch((error) => {
+      encrypt(broadcast, { clock, timers, log, bus, keys, end, starved: () => totals.starved++ }).catch((error) => {
         log.error({ err: error, program: broadcast.program }, 'the media path of a broadcast failed; the broadcast is ended');
         broadcasts.end(broadcast.program, 'failed');
       });
@@ -64,8 +65,22 @@ export async function encryptorRole(
   }
   host.onClose(() => broadcasts.close());
   measure(host, servers);
+  measureBroadcasts(host, broadcasts, config.rtmp, totals);
   const [rtmpUrl, rtmpsUrl] = urls;
   return { rtmpUrl: `rtmp://${rtmpUrl}/live`, ...(rtmpsUrl === undefined ? {} : { rtmpsUrl: `rtmps://${rtmpsUrl}/live` }) };
+}
+
+function measureBroadcasts(
+  { metrics }: Host,
+  broadcasts: Broadcasts,
+  { maxConnections }: RtmpConfig,
+  totals: { readonly starved: number },
+): void {
+  metrics.gauge('tollcast_ingest_broadcasts', 'Broadcasts that are encrypted here', () => broadcasts.counts.all);
+  metrics.gauge('tollcast_ingest_away', 'Broadcasts whose broadcaster is away', () => broadcasts.counts.away);
+  metrics.gauge('tollcast_ingest_queued_bytes', 'What broadcasters sent and is not encrypted yet', () => broadcasts.queuedBytes);
+  metrics.gauge('tollcast_ingest_connections_limit', 'rtmp.maxConnections of each port: more are closed', () => maxConnections);
+  metrics.total('tollcast_encryptor_starved_total', 'Epochs that could not begin for want of a key', () => totals.starved);
 }
 
 function measure({ metrics }: Host, servers: readonly RtmpServer[]): void {

@@ -27,7 +27,10 @@ export interface TokenIssuer {
 /** @throws TollcastError `config-invalid` where a file of keys is broken */
 export function tokenIssuer({ issuer, jwksFile, jwksUrl, audience, algorithms }: IssuerConfig, log: Logger): TokenIssuer {
   const faulty = (error: unknown) =>
-    log.error({ issuer, reason: messageOf(error) }, "an issuer's new keys cannot be used: those before stay in place");
+    log.error(
+      { issuer, reason: messageOf(error) },
+      "an issuer's new keys cannot be used: those before stay in place; put the file right",
+    );
   return { issuer, audience, algorithms, keys: jwksFile === undefined ? keysAt(jwksUrl ?? '') : keysIn(jwksFile, faulty) };
 }
 

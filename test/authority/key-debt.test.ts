@@ -26,6 +26,16 @@ describe('keys given and never confirmed', () => {
     expect(debt.waitMs('news', 'eve')).toBe(20_000);
   });
 
+  test('are counted: those that await an answer, those that never got one, and who owes some', () => {
+    const debt = new KeyDebt(new FakeTime());
+    const [eve, adam] = [viewing(), viewing('news', 'adam')];
+    for (const each of [eve, eve, adam]) debt.given(each);
+    debt.confirmed(adam);
+    expect([debt.awaited, debt.unanswered, debt.debtors]).toEqual([2, 0, 0]);
+    for (const each of [eve, adam]) debt.ended(each);
+    expect([debt.awaited, debt.unanswered, debt.debtors]).toEqual([0, 2, 1]);
+  });
+
   test('are another viewer’s and another program’s own', () => {
     const debt = new KeyDebt(new FakeTime());
     leave(debt, 9);

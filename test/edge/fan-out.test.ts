@@ -172,6 +172,20 @@ describe('the fan-out', () => {
     expect(waiting.got).toBe('PKax');
   });
 
+  test('tells what waits: bytes in sockets, and who loses chunks for it', () => {
+    const slow = attach('slow');
+    open('slow', 1);
+    send(1, 'K', Flag.keyframe);
+    expect(fanOut.backlog).toMatchObject({ socketBytes: 0, behind: 0, waitingChunks: 0 });
+    slow.bufferedBytes = 1_001;
+    send(1, 'a');
+    expect(fanOut.backlog).toMatchObject({ socketBytes: 1_001, behind: 1 });
+    // A chunk is missing: those after it wait until what came before was asked for.
+    counters.set(1, 9);
+    send(1, 'b');
+    expect([fanOut.backlog.waitingChunks, fanOut.mends]).toEqual([1, 2]);
+  });
+
   test('a viewer whose socket is full loses chunks until a keyframe finds it drained; nobody else does', () => {
     begin(1);
     const [slow, quick] = [attach('v1'), attach('v2')];

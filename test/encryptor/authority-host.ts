@@ -9,6 +9,7 @@ import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { type Clock, systemClock, systemTimers } from '../../src/clock.ts';
 import { controlPath, controlRoute } from '../../src/control/control-route.ts';
+import { ControlTotals } from '../../src/control/control-totals.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../../src/control/encryptor-route.ts';
 import { addEncryptor, revokeEncryptor } from '../../src/ledger/encryptors.ts';
 import type { Entered, Entry, EntryKind } from '../../src/ledger/entry.ts';
@@ -90,7 +91,14 @@ export class AuthorityHost {
   async restore(): Promise<void> {
     const server = createServer();
     const route = encryptorRoute(
-      { encryptors: this.encryptors, clock: this.clock, timers: systemTimers, log: silentLog, limits: ENCRYPTOR_LIMITS },
+      {
+        encryptors: this.encryptors,
+        clock: this.clock,
+        timers: systemTimers,
+        log: silentLog,
+        limits: ENCRYPTOR_LIMITS,
+        totals: new ControlTotals(),
+      },
       this.#heartbeat,
     );
     const accept: typeof route.accept = (...asked) => {
@@ -110,6 +118,7 @@ export class AuthorityHost {
         timers: systemTimers,
         log: silentLog,
         limits: ENCRYPTOR_LIMITS,
+        totals: new ControlTotals(),
         tokens: new TokenVerifier({ valid: () => [tokenSecret(TOKEN_SECRET)] }),
       },
       this.#heartbeat,

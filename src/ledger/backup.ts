@@ -1,0 +1,52 @@
+import { existsSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { TollcastError } from '../errors.ts';
+import { type CopyOptions, copyLedger, removeCopy, syncFolderOf } from './copy.ts';
+import { storageError } from './storage-error.ts';
+import { type Fault, type Verified, type VerifyOptions, verifyLedger } from './verify.ts';
+
+export interface BackupOptions extends Pick<CopyOptions, 'signal'> {
+  /** Replaces a file that is there. */
+  readonly force?: boolean;
+  readonly onCopied?: CopyOptions['onProgress'];
+  readonly onVerified?: VerifyOptions['onProgress'];
+}
+
+/**
+ * Copies a ledger into `to`, beside a running relay, verifies the copy, and only then gives it its name: what has that name is whole.
+ * Nothing is there where the copy is faulty, as the ledger then is.
+ *
+ * @throws TollcastError `backup-exists`, `backup-misplaced`, and those of `copyLedger` and `verifyLedger`
+ */
+export async function backUp(ledger: string, to: string, options: BackupOptions = {}): Promise<Verified | Fault> {
+  const { force = false, signal, onCopied, onVerified } = options;
+  const target = targetOf(ledger, to, force);
+  const partial = join(dirname(target), `.${basename(target)}.partial`);
+  await copyLedger(ledger, partial, { ...(signal && { signal }), ...(onCopied && { onProgress: onCopied }) });
+  try {
+    const result = verifyLedger(partial, onVerified && { onProgress: onVerified });
+    if (!result.ok) return result;
+    renameSync(partial, target);
+    syncFolderOf(target);
+    return result;
+  } catch (error) {
+    throw storageError(error, target);
+  } finally {
+    removeCopy(partial);
+  }
+}
+
+function targetOf(ledger: string, to: string, force: boolean): string {
+  const folder = dirname(resolve(to));
+  if (!existsSync(folder)) throw new TollcastError('backup-misplaced', `there is no folder ${folder}: make it first`);
+  if (realpathSync(folder) === realpathSync(dirname(ledger)))
+    throw new TollcastError(
+      'backup-misplaced',
+      `${to} is in the data folder itself, and would be lost with it: name another folder`,
+    );
+  const there = statSync(to, { throwIfNoEntry: false });
+  if (there === undefined) return resolve(to);
+  if (!there.isFile()) throw new TollcastError('backup-misplaced', `${to} is no file: name a file for the backup`);
+  if (!force) throw new TollcastError('backup-exists', `${to} is there already: name another file, or replace it with --force`);
+  return realpathSync(to);
+}
