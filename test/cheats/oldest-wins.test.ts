@@ -23,7 +23,7 @@ const refused = async (token: string): Promise<void> => {
   expect([viewer.closeCode, viewer.keys.size, viewer.wire.length]).toEqual([4_409, 0, 0]);
 };
 
-test(
+test.concurrent(
   'two devices on one token: the second is refused while the first watches, and takes its place when that has stopped or is lost',
   () =>
     show.beside(async () => {
@@ -54,7 +54,7 @@ test(
   30_000,
 );
 
-test(
+test.concurrent(
   'a device that vanished without a word keeps its viewer out until the deadline of its receipt, and pays to the end of its last epoch',
   () =>
     show.beside(async () => {

@@ -95,6 +95,7 @@ test.concurrent(
       const { reason } = await until(() => replayer.last('ended'), 'the viewing ended');
       expect(reason).toBe('unconfirmed');
       expect(Math.max(...confirmed(replayer))).toBe(epoch);
+      expect(new Set(confirmed(replayer)).size).toBe(confirmed(replayer).length);
       expect(newestKey(replayer)).toBe(epoch + 1);
       expect(Math.max(...replayer.chunks.map((chunk) => chunk.epoch))).toBe(epoch);
 
