@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import type { RawViewer } from '../e2e/raw-viewer.ts';
 import { until } from '../e2e/relay-process.ts';
 import { newestKey, picture, SLACK_MS } from './picture.ts';
-import { Show } from './show.ts';
+import { firstKey, Show } from './show.ts';
 
 let show: Show;
 
@@ -66,7 +66,7 @@ test.concurrent(
   () =>
     show.beside(async () => {
       const viewer = await show.asks('gatecrasher', { answers: false });
-      await until(() => newestKey(viewer), 'a key');
+      await firstKey(viewer);
       expect(await statusesOf(['/v1/programs/news/media', '/v1/programs/news/media?ticket=x'])).toEqual([401, 401]);
       expect(await statusesOf([`/v1/programs/news/media?ticket=${viewer.viewing}`])).toEqual([401]);
       viewer.say({ type: 'ticket' });
@@ -106,6 +106,7 @@ test.concurrent(
   () =>
     show.beside(async (honest) => {
       const viewer = await show.watches('stopper');
+      await until(() => picture(viewer).seenMs > 2_000, 'it has watched for a while');
       const closed = once(viewer.media as WebSocket, 'close');
       viewer.say({ type: 'stop' });
       const { usage } = await until(() => viewer.last('ended'), 'stopped');

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import { publishFile } from '../../src/ingest/publisher.ts';
 import { RawViewer } from '../e2e/raw-viewer.ts';
 import { type Charge, RelayProcess, Scratch, signedToken, until } from '../e2e/relay-process.ts';
-import { HONEST_SLACK_MS, picture } from './picture.ts';
+import { HONEST_SLACK_MS, newestKey, picture } from './picture.ts';
 
 /** A keyframe every 2 s. */
 const CLIP = fileURLToPath(new URL('../../config/demo/clip.flv', import.meta.url));
@@ -130,4 +130,10 @@ export class Show {
     expect(bill?.billableSeconds).toBe(Math.ceil(usage.billableMs / 1_000));
     expect(Math.abs(seenMs - freeMs - usage.billableMs)).toBeLessThan(HONEST_SLACK_MS);
   }
+}
+
+/** Waits for a viewer's first key. @returns the newest epoch that it has the key of */
+export async function firstKey(viewer: RawViewer): Promise<number> {
+  await until(() => viewer.keys.size > 0, 'a key');
+  return newestKey(viewer);
 }
