@@ -2,10 +2,11 @@ import { Flag } from '../../src/media/chunk.ts';
 import type { RawViewer } from '../e2e/raw-viewer.ts';
 import { chunksIn, type WireChunk } from '../e2e/wire-chunk.ts';
 
-/** How much a viewer may have seen beyond what it was billed for: what a busy machine sends late, and then at once. */
-export const SLACK_MS = 700;
-/** And an honest one, less: it may have been billed for what was still on its way when it stopped. */
-export const HONEST_SLACK_MS = 1_000;
+/**
+ * By how much what was seen and what was billed may differ: a busy machine broadcasts late, and then much at once, and what was on
+ * its way at a stop is not seen. Less than there is between two keyframes.
+ */
+export const SLACK_MS = 1_500;
 /** Sound and picture come in steps of less. */
 const LONGEST_STEP_MS = 150;
 
@@ -14,8 +15,6 @@ export interface Picture {
   readonly seenMs: number;
   /** How much of that came as the first catch-up, which is free. */
   readonly freeMs: number;
-  /** Where something is missing, from the first chunk to the last. */
-  readonly gaps: number;
 }
 
 /** What one viewer, or several who give each other all they have, can look at. */
@@ -28,7 +27,6 @@ export function picture(first: RawViewer, ...others: readonly RawViewer[]): Pict
   return {
     seenMs: sum(steps.filter((stepMs) => stepMs <= LONGEST_STEP_MS)),
     freeMs: (catchUp.at(-1) ?? 0) - (catchUp[0] ?? 0),
-    gaps: steps.filter((stepMs) => stepMs > LONGEST_STEP_MS).length,
   };
 
   /** The times of the FLV tags in a chunk, none where it cannot be opened. @throws where a key is not the right one */
@@ -52,3 +50,14 @@ export const placeOf = ({ epoch, counter }: WireChunk): number => epoch * 1e6 + 
 
 export const newest = ({ chunks }: RawViewer): number => Math.max(0, ...chunks.map(placeOf));
 export const newestKey = ({ keys }: RawViewer): number => Math.max(0, ...keys.keys());
+
+/** How many chunks are missing between those that a viewer got of one epoch. Where its own receipt was late, an epoch begins late. */
+export function missing({ chunks }: RawViewer): number {
+  return [...new Set(chunks.map(({ epoch }) => epoch))].reduce((total, epoch) => {
+    const own = chunks.filter((chunk) => chunk.epoch === epoch);
+    const counters = new Set(own.map(({ counter }) => counter));
+    const from = Math.min(...own.filter(({ flags }) => !(flags & Flag.preamble)).map(({ counter }) => counter));
+    const upTo = Math.max(...counters);
+    return total + Math.max(0, upTo + 1 - from) - [...counters].filter((counter) => counter >= from).length;
+  }, 0);
+}

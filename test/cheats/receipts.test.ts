@@ -85,9 +85,10 @@ test.concurrent(
   () =>
     show.beside(async () => {
       const replayer = await show.watches('replayer');
-      const epoch = Math.max(...confirmed(replayer));
-      const old = await receipt(replayer, { epoch });
+      const epoch = newestKey(replayer);
       replayer.answers = (next) => next <= epoch;
+      await until(() => confirmed(replayer).includes(epoch), 'its newest key is confirmed');
+      const old = await receipt(replayer, { epoch });
       replayer.say({ type: 'receipt', jws: old });
       await until(() => newestKey(replayer) > epoch, 'the next key');
       for (let times = 0; times < 3; times++) replayer.say({ type: 'receipt', jws: old });
