@@ -3,13 +3,17 @@ import { Tally } from '../tally.ts';
 /** Viewers that are remembered at once; the oldest goes first. */
 const MAX_REMEMBERED = 100_000;
 
+/** Key periods that a viewer must have paid for since its last catch-up. */
+const PERIODS_PAID = 10;
+
 /**
  * Who may have the free catch-up (the chunks since the last keyframe) of a program. The first one is a present, and so is one after
- * the picture was gone through no fault of the viewer's. For each further one it must have paid for a key period since: or else,
- * watching for each keyframe's sake alone would be watching for nothing.
+ * the picture was gone through no fault of the viewer's. For each further one it must have paid for ten key periods since. Fewer
+ * would be worth waiting for: who answers each key just before a keyframe, or watches anew just then, would have a part of every
+ * period as a present.
  */
 export class CatchUps {
-  readonly #periodMs: number;
+  readonly #dueMs: number;
   /** Billable time since the last catch-up, by program and viewer. */
   readonly #paidMs = new Map<string, number>();
 
@@ -17,7 +21,7 @@ export class CatchUps {
   readonly answers = new Tally<'given' | 'withheld'>();
 
   constructor(periodMs: number) {
-    this.#periodMs = periodMs;
+    this.#dueMs = PERIODS_PAID * periodMs;
   }
 
   /** Whether this viewer may have one now; counts it if so. */
@@ -29,7 +33,7 @@ export class CatchUps {
 
   #take(program: string, viewer: string): boolean {
     const name = nameOf(program, viewer);
-    if ((this.#paidMs.get(name) ?? this.#periodMs) < this.#periodMs) return false;
+    if ((this.#paidMs.get(name) ?? this.#dueMs) < this.#dueMs) return false;
     this.#paidMs.delete(name);
     this.#paidMs.set(name, 0);
     const [oldest] = this.#paidMs.keys();

@@ -9,9 +9,14 @@ import type { LiveBroadcast, ViewingRules } from './live-broadcast.ts';
 import { prospect } from './prospect.ts';
 import type { ViewingSession } from './viewing-session.ts';
 
+/** What becomes of a viewing that is one too many of a viewer's: its oldest is superseded, or the newest refused. */
+export const WHEN_AT_LIMIT = ['newest-wins', 'oldest-wins'] as const;
+export type WhenAtLimit = (typeof WHEN_AT_LIMIT)[number];
+
 export interface LimitRules extends ViewingRules {
-  /** How many viewings of one program a viewer may have at once; its oldest is superseded by a newer one. */
+  /** How many viewings of one program a viewer may have at once. */
   readonly maxViewingsPerViewer: number;
+  readonly whenAtLimit: WhenAtLimit;
   /** How many viewings there may be in all. */
   readonly maxViewings: number;
 }
@@ -39,18 +44,22 @@ export class Limits {
 
   /**
    * @param viewings how many there are
-   * @returns those of the viewer's own that have to go for it, the oldest; no limit counts what they would still have used
-   * @throws Refusal `try-later`, `too-many-viewings`, `unavailable`, `credit-exhausted`
+   * @returns those of the viewer's own that have to go for it; no limit counts what they would still have used
+   * @throws Refusal `try-later`, `viewing-limit`, `too-many-viewings`, `unavailable`, `credit-exhausted`
    */
   admit({ token, watch }: WatchRequest, broadcast: LiveBroadcast, viewings: number): readonly ViewingSession[] {
     const { program, tariff } = watch.statement;
     const { debt, credit } = this;
     const { ledger, rules } = this.#ports;
     const own = [...broadcast.sessions.values()].filter(({ terms, isOver }) => terms.viewer === token.viewer && !isOver);
-    const leaving = own.slice(0, Math.max(0, own.length + 1 - rules.maxViewingsPerViewer));
+    const mayGo = rules.whenAtLimit === 'newest-wins' ? own : own.filter(isLost);
+    const tooMany = Math.max(0, own.length + 1 - rules.maxViewingsPerViewer);
+    const leaving = mayGo.slice(0, tooMany);
     const waitMs = debt.waitMs(program, token.viewer);
     if (waitMs > 0)
       throw new Refusal('try-later', `too many keys were not confirmed; try again in ${Math.ceil(waitMs / 1_000)} s`);
+    if (leaving.length < tooMany)
+      throw new Refusal('viewing-limit', `this viewer is watching ${program} already; stop watching elsewhere, then try again`);
     if (viewings - leaving.length >= rules.maxViewings)
       throw new Refusal('too-many-viewings', 'this server is full; try again later');
     if (ledger.state.fault !== undefined) throw new Refusal('unavailable', 'viewings cannot begin now; try again soon');
@@ -75,3 +84,6 @@ export class Limits {
     return prospect(session, this.#ports.broadcast(session.terms.program), this.#ports.clock.nowMs());
   }
 }
+
+/** Nobody is at the other end of its control socket: who has lost it is not kept out by it. */
+const isLost = ({ state }: ViewingSession): boolean => state.lostMs !== undefined;

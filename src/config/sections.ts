@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WHEN_AT_LIMIT } from '../authority/limits.ts';
 import { type KeyRules, scheduleFault } from '../keys/schedule.ts';
 import { ISSUER_ALGORITHMS } from '../tokens/token-issuer.ts';
 import { AUDIENCE, ISSUER } from '../tokens/viewer-token.ts';
@@ -103,6 +104,7 @@ const pingMs = ms(500, 600_000).default(15_000);
 const admission = {
   maxViewings: count.default(20_000),
   maxViewingsPerViewer: count.default(1),
+  whenAtLimit: z.enum(WHEN_AT_LIMIT).default('newest-wins'),
   ticketLifetimeMs: ms(1_000, 600_000).default(15_000),
 };
 export type ViewersConfig = z.infer<z.ZodObject<typeof admission>>;

@@ -70,6 +70,10 @@ const PROBLEMS: Readonly<Record<string, Wording>> = {
   'device-not-allowed': { heading: 'This link is for another device', text: 'Open it on the device that it was made for.' },
   'program-unknown': { heading: 'There is no such program', text: 'Check the address, or ask whoever gave you the link.' },
   'credit-exhausted': { heading: 'Your credit is used up', text: 'Top it up to go on watching.' },
+  'viewing-limit': {
+    heading: 'You are watching elsewhere already',
+    text: 'Stop it there, then try again here.',
+  },
   'too-many-viewings': {
     heading: 'Every seat is taken',
     text: 'The server takes no more viewers at the moment. Try again later.',

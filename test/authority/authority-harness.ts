@@ -27,6 +27,7 @@ export const RULES: AuthorityRules = {
   minAnswerMs: 400,
   maxViewings: 10,
   maxViewingsPerViewer: 1,
+  whenAtLimit: 'newest-wins',
   ticketLifetimeMs: 1_000,
 };
 

@@ -125,6 +125,49 @@ describe('a server that is full', () => {
   });
 });
 
+describe('where the oldest viewing wins', () => {
+  const oldest = { whenAtLimit: 'oldest-wins' } as const;
+
+  test('the newest is refused until one has ended, and disturbs none', async () => {
+    const authority = new AuthorityHarness({ ...oldest, maxViewingsPerViewer: 2 });
+    await authority.live();
+    const [first, second] = [await authority.watch(token('alice')), await authority.watch(token('alice'))];
+    await expect(authority.watch(token('alice'))).rejects.toMatchObject({ code: 'viewing-limit' });
+    await authority.watch(token('bob'));
+    expect([first.session.isOver, second.session.isOver]).toEqual([false, false]);
+    first.session.dispatch({ type: 'end', reason: 'stopped' });
+    await authority.watch(token('alice'));
+    expect(second.session.isOver).toBe(false);
+  });
+
+  test('one whose control socket is lost gives way, and is not resumed any more; one that was resumed does not', async () => {
+    const authority = new AuthorityHarness(oldest);
+    await authority.live();
+    const ghost = await authority.watch(token('alice'));
+    await ghost.confirm(1);
+    ghost.session.lost(ghost);
+    const next = await authority.watch(token('alice'));
+    await settled();
+    expect(ghost.session.isOver).toBe(true);
+    next.session.lost(next);
+    next.session.dispatch({ type: 'resumed' });
+    await expect(authority.watch(token('alice'))).rejects.toMatchObject({ code: 'viewing-limit' });
+  });
+
+  test('one whose socket is dead without a word keeps its viewer out until the deadline of its receipt, no longer', async () => {
+    const authority = new AuthorityHarness(oldest);
+    await authority.live();
+    const ghost = await authority.watch(token('alice'));
+    await ghost.confirm(1);
+    await authority.pass(PERIOD_MS);
+    await expect(authority.watch(token('alice'))).rejects.toMatchObject({ code: 'viewing-limit' });
+    authority.authority.broadcasts.get('news')?.began(2, authority.time.nowMs());
+    await authority.pass(PERIOD_MS);
+    expect(ghost.ended).toBe('unconfirmed');
+    await authority.watch(token('alice'));
+  });
+});
+
 describe('keys that are not confirmed', () => {
   test('make a viewer that asks anew instead wait', async () => {
     const authority = new AuthorityHarness();

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { CatchUps } from '../../src/authority/catch-ups.ts';
 
-test('the first catch-up of a program is free; each further one takes a key period that was paid for since', () => {
-  const catchUps = new CatchUps(10_000);
+test('the first catch-up of a program is free; each further one takes ten key periods that were paid for since', () => {
+  const catchUps = new CatchUps(1_000);
   expect(catchUps.take('news', 'eve')).toBe(true);
   expect(catchUps.take('news', 'eve')).toBe(false);
   expect(catchUps.take('sport', 'eve')).toBe(true);

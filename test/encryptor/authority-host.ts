@@ -31,7 +31,7 @@ export const GRACE_MS = 1_500;
 
 export const TOKEN_SECRET = new Uint8Array(32).fill(7);
 
-const VIEWERS = { maxViewingsPerViewer: 1, maxViewings: 10, ticketLifetimeMs: 1_000 };
+const VIEWERS = { maxViewingsPerViewer: 1, whenAtLimit: 'newest-wins', maxViewings: 10, ticketLifetimeMs: 1_000 } as const;
 
 /** An authority with its ledger on disk and its encryptors' sockets on a port, which can be cut off and restarted. */
 export class AuthorityHost {

@@ -105,6 +105,7 @@ export class SimWorld {
       minAnswerMs: 400,
       maxViewings: 40,
       maxViewingsPerViewer: this.random.pick([1, 1, 2]),
+      whenAtLimit: this.random.pick(['newest-wins', 'oldest-wins']),
       ticketLifetimeMs: 15_000,
     };
   }
