@@ -1,6 +1,9 @@
 import type { KeyExchange } from '../../src/authority/key-exchange.ts';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
+import type { ViewingRecord } from '../../src/billing/viewing-record.ts';
 import type { Bus } from '../../src/bus/bus.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { KeySource } from '../../src/encryptor/key-source.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import type { ViewingEvent } from '../../src/viewing/viewing.ts';
 import type { Invariant } from './oracle.ts';
@@ -12,6 +15,8 @@ export interface Seams {
   written(entry: Entry, random: Random): Entry;
   /** Whether an entry is acknowledged before it is durable. */
   isEager(entry: Entry): boolean;
+  /** When an entry is said to have been made. */
+  stampMs(entry: Entry, monoMs: number): number;
   lastEpoch(epoch: number): number;
   /** What a viewing makes of what happens to it. */
   dispatch(session: ViewingSession, event: ViewingEvent, dispatch: (event: ViewingEvent) => void): void;
@@ -21,12 +26,19 @@ export interface Seams {
   /** Whether what an edge sends to a socket reaches it. */
   arrives(someoneIsSlow: boolean): boolean;
   cap(cap: string | undefined): string | undefined;
-  billed(ms: number): number;
+  billed(ms: number, record: ViewingRecord): number;
+  /** The authority as an encryptor has it. */
+  keySource(keys: KeySource): KeySource;
+  /** What a start does beside recovery. */
+  restarted(file: string, clock: Clock): void;
+  /** By how much a clock is wrong after so long. */
+  driftMs(sinceMs: number): number;
 }
 
 export const NO_FAULT: Seams = {
   written: (entry) => entry,
   isEager: () => false,
+  stampMs: (_, monoMs) => monoMs,
   lastEpoch: (epoch) => epoch,
   dispatch: (_, event, dispatch) => dispatch(event),
   exchange: (exchange) => exchange,
@@ -34,6 +46,9 @@ export const NO_FAULT: Seams = {
   arrives: () => true,
   cap: (cap) => cap,
   billed: (ms) => ms,
+  keySource: (keys) => keys,
+  restarted: () => undefined,
+  driftMs: () => 0,
 };
 
 /** A rule that is broken on purpose, to see that the simulator notices. */

@@ -77,7 +77,7 @@ async function inProcesses(first: number, count: number, jobs: number, options: 
   report.end();
 }
 
-const totalsOf = ({ counts, billedMs }: SimResult): Totals => ({ ...counts, billedMs });
+const totalsOf = ({ counts, billedMs, simulatedMs }: SimResult): Totals => ({ ...counts, billedMs, simulatedMs });
 
 /** What there is to say: of each seed for a machine, of all of them for people. */
 class Report {
