@@ -227,6 +227,7 @@ export class ViewingSession {
         void this.#commitReceipt(command.epoch);
         return;
       case 'record-start':
+        this.#meter.start(command.atMs);
         void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
         this.tell(this.#ports.ticket(this));
         return;

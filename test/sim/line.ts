@@ -163,7 +163,7 @@ export class SimLine implements Connection {
         this.#tell(far.encryptors.verify(channel, message));
         return;
       case 'begin':
-        for (const _ of message.reports) this.#ports.count('reports repeated');
+        for (const _ of message.reports) this.#ports.count('messages: reports of encryptors repeated');
         await far.encryptors.begin(channel, message);
         return;
       default:
@@ -188,7 +188,7 @@ export class SimLine implements Connection {
       this.#ports.failed(error);
       return;
     }
-    this.#ports.count(`encryptor refused: ${error.code}`);
+    this.#ports.count(`encryptors refused: ${error.code}`);
     this.#tell({ type: 'error', code: error.code, message: error.message });
     this.#shut();
   }
@@ -233,7 +233,7 @@ export class SimLine implements Connection {
     const atMs = Math.max(this.#arrivesMs[way], time.nowMs + random.between(1, maxLatencyMs));
     this.#arrivesMs[way] = atMs;
     time.at(atMs, () => {
-      if (this.#isCut) this.#ports.count('messages of encryptors lost');
+      if (this.#isCut) this.#ports.count('messages: of encryptors lost');
       else if (to.isAlive) arrives();
     });
   }
