@@ -20,6 +20,7 @@ const HAPPENED = [
   'catch-ups',
   'viewings revoked',
   'statements',
+  'looked for growth',
 ];
 
 export const totalsOf = ({ counts, billedMs, simulatedMs }: SimResult): Totals => ({ ...counts, billedMs, simulatedMs });

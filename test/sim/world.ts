@@ -9,6 +9,7 @@ import { auditRecords, statementsOf } from './audit.ts';
 import { Deployment, type Form, PROGRAMS, TARIFF } from './deployment.ts';
 import { asKey, openUpdate } from './exchange.ts';
 import { type Fault, NO_FAULT, type Seams } from './faults.ts';
+import { checkGrowth } from './growth.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
 import { Script } from './script.ts';
@@ -16,6 +17,9 @@ import { SimProcess, SimTime } from './time.ts';
 import type { SimChannel, SimMediaSocket, SimViewer } from './viewer.ts';
 
 const CLOSE_MS = 12_000;
+/** One run in so many is looked through for whatever could grow, which takes as long as a run. */
+const GROWTH_EVERY = 10;
+const GROWTH_MS = 25_000;
 
 export interface SimOptions {
   readonly seed: number;
@@ -46,6 +50,7 @@ export class SimWorld {
   readonly #forMs: number;
   /** It takes a quarter of a run's time. */
   readonly #searchesDisk: boolean;
+  readonly #looksForGrowth: boolean;
   readonly #told = new Map<string, number>();
   readonly #contiguous = new Map<SimMediaSocket, { epoch: number; counter: number; flags: number }>();
   #slowSockets = 0;
@@ -59,6 +64,7 @@ export class SimWorld {
     this.#seams = { ...NO_FAULT, ...fault?.make() };
     this.#forMs = forMs;
     this.#searchesDisk = seed % 5 === 0;
+    this.#looksForGrowth = seed % GROWTH_EVERY === 0;
     const form = random.pick<Form>(['relay', 'facility', 'split']);
     const latencyMs = random.between(2, 80);
     this.oracle = new Oracle(this.time, form === 'relay' ? 2 : (form === 'split' ? 3 : 2) * latencyMs);
@@ -73,6 +79,7 @@ export class SimWorld {
     try {
       deployment.start();
       this.#script.begin(this.#forMs);
+      if (this.#looksForGrowth) this.#lookForGrowth();
       await this.#pass(this.#forMs);
       await this.#close();
       const billedMs = this.#check();
@@ -242,10 +249,18 @@ export class SimWorld {
     const left = (count: number, what: string) => {
       if (count > 0) oracle.fail(8, `${count} ${what} are left of a server that was closed`);
     };
+    if (this.#looksForGrowth) checkGrowth(deployment, oracle, true);
     left(server.authority.viewings, 'viewings');
     left(server.authority.broadcasts.size, 'broadcasts');
     left(server.encryptors?.connected ?? 0, 'encryptors');
     for (const { process, edge } of deployment.edges.values()) if (process.isAlive) left(edge.viewings, 'viewings at an edge');
+  }
+
+  #lookForGrowth(): void {
+    this.time.after(GROWTH_MS, () => {
+      checkGrowth(this.deployment, this.oracle, false);
+      this.#lookForGrowth();
+    });
   }
 
   #check(): number {
