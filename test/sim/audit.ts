@@ -1,8 +1,8 @@
 import { runningCharge } from '../../src/billing/charge.ts';
 import { billableMs } from '../../src/billing/metering.ts';
 import { openReader } from '../../src/ledger/reader.ts';
-import type { Seams } from './faults.ts';
 import type { Oracle } from './oracle.ts';
+import type { Seams } from './seams.ts';
 import type { SimViewer } from './viewer.ts';
 
 export interface AuditPorts {

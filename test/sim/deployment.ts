@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import { Authority, type AuthorityRules } from '../../src/authority/authority.ts';
 import { localKeySource } from '../../src/authority/local-key-source.ts';
 import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
@@ -18,17 +18,16 @@ import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import { SimBus } from './bus.ts';
 import { SimDisk, SimLedger } from './disk.ts';
 import { simKeyExchange } from './exchange.ts';
-import type { Seams } from './faults.ts';
 import { type LineEnd, SimLine, simEncryptorExchange } from './line.ts';
 import type { Oracle } from './oracle.ts';
 import type { Random } from './random.ts';
+import type { Seams } from './seams.ts';
 import { streamKeyOf } from './source.ts';
 import { SimStudio } from './studio.ts';
 import { SimProcess, type SimTime } from './time.ts';
 
 export const TARIFF: Tariff = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
 export const PROGRAMS = ['news', 'sport'] as const;
-const log = pino({ level: 'silent' });
 /** How long an authority waits for an encryptor elsewhere. */
 const ENCRYPTOR_GRACE_MS = 8_000;
 
@@ -62,13 +61,14 @@ export interface DeploymentPorts {
   readonly seams: Seams;
   readonly form: Form;
   readonly latencyMs: number;
+  readonly log: Logger;
 }
 
 /** The processes of one deployment (DESIGN.md, section 3), and what is between them. */
 export class Deployment {
   readonly form: Form;
   readonly rules: AuthorityRules;
-  readonly disk = new SimDisk();
+  readonly disk: SimDisk;
   readonly bus: SimBus;
   readonly edges = new Map<string, EdgeHost>();
   readonly remotes = new Map<string, RemoteStudio>();
@@ -85,6 +85,7 @@ export class Deployment {
     const { time, random, form, latencyMs } = ports;
     this.#ports = ports;
     this.form = form;
+    this.disk = new SimDisk((sql) => ports.seams.view(sql));
     this.bus = new SimBus(time, random, latencyMs, (what) => ports.oracle.count(what));
     this.#clerk = new SimProcess(time, 'clerk', 1_000_000);
     const periodMs = random.pick([2_000, 3_000, 5_000]);
@@ -120,7 +121,7 @@ export class Deployment {
   }
 
   startServer(): void {
-    const { time, random, oracle, seams } = this.#ports;
+    const { time, random, oracle, seams, log } = this.#ports;
     // The wall clock may have been set meanwhile.
     const process = new SimProcess(time, `boot ${this.#runs++}`, 1_000_000 + random.between(-100_000, 100_000), seams.driftMs);
     if (this.#runs > 1) oracle.count('faults: wall clock set');
@@ -137,7 +138,10 @@ export class Deployment {
     const opened = openReader(this.disk.file);
     const reader: LedgerReader = { ...opened, lastEpoch: (program) => seams.lastEpoch(opened.lastEpoch(program)) };
     if (this.form === 'relay') this.edges.set('local', { process, edge: this.#makeEdge('local', process, bus) });
-    const exchange = seams.exchange(simKeyExchange((viewing, epoch) => oracle.received(viewing, epoch)));
+    const exchange = seams.exchange(
+      simKeyExchange((viewing, epoch) => oracle.received(viewing, epoch)),
+      log,
+    );
     const ports = { clock, timers: process, log, ledger, reader };
     const watched = { ...bus, gates: { ...bus.gates, publish: this.#watchedGates(bus) } };
     const authority = new Authority({ ...ports, bus: watched, rules: this.rules, exchange, random: random.next });
@@ -244,7 +248,7 @@ export class Deployment {
 
   #startStudio(name: string): void {
     if (this.#isClosed) return;
-    const { time, random, oracle, latencyMs } = this.#ports;
+    const { time, random, oracle, latencyMs, log } = this.#ports;
     const process = this.#process(name);
     const ports = {
       time,
@@ -278,8 +282,8 @@ export class Deployment {
   }
 
   #studio(name: string, process: SimProcess, bus: Bus, keys: KeySource): SimStudio {
-    const { seams, oracle } = this.#ports;
-    return new SimStudio({ name, process, bus, keys: seams.keySource(keys), oracle });
+    const { seams, oracle, log } = this.#ports;
+    return new SimStudio({ name, process, bus, keys: seams.keySource(keys), oracle, log });
   }
 
   #process(name: string): SimProcess {

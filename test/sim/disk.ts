@@ -27,11 +27,14 @@ export class SimDisk {
   /** Refuses every write until then. */
   refusesUntilMs = 0;
 
-  constructor() {
+  /** @param view what its view of confirmed time is made with */
+  constructor(view: (sql: string) => string) {
     copyFileSync(template, this.file);
     this.#db = openToWrite(this.file);
     // What a process has committed survives that process; only of a machine is FULL asked more.
     this.#db.pragma('synchronous = OFF');
+    const sql = String(this.#db.prepare("SELECT sql FROM sqlite_master WHERE name = 'confirmed'").pluck().get());
+    if (view(sql) !== sql) this.#db.exec(`DROP VIEW confirmed; ${view(sql)}`);
     this.#append = chainWriter(this.#db);
   }
 

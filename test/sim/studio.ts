@@ -1,12 +1,10 @@
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import type { Bus } from '../../src/bus/bus.ts';
 import type { KeySource } from '../../src/encryptor/key-source.ts';
 import { encrypt } from '../../src/encryptor/media-path.ts';
 import { Broadcasts } from '../../src/ingest/broadcasts.ts';
 import type { Oracle } from './oracle.ts';
 import type { SimProcess } from './time.ts';
-
-const log = pino({ level: 'silent' });
 
 /** How long a broadcaster may be away. */
 export const AWAY_MS = 4_000;
@@ -17,6 +15,7 @@ export interface StudioPorts {
   readonly bus: Bus;
   readonly keys: KeySource;
   readonly oracle: Oracle;
+  readonly log: Logger;
 }
 
 /** Where broadcasters come to, and what they send is sealed: in the authority's process, or elsewhere. The real registry and media path. */
@@ -25,7 +24,7 @@ export class SimStudio {
   readonly process: SimProcess;
   readonly broadcasts: Broadcasts;
 
-  constructor({ name, process, bus, keys, oracle }: StudioPorts) {
+  constructor({ name, process, bus, keys, oracle, log }: StudioPorts) {
     this.name = name;
     this.process = process;
     const watched = watchedKeys(keys, process, oracle);

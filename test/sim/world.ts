@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { pino } from 'pino';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
 import { recover } from '../../src/ledger/recovery.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
@@ -8,11 +9,12 @@ import { chunksIn } from '../e2e/wire-chunk.ts';
 import { auditRecords, statementsOf } from './audit.ts';
 import { Deployment, type Form, PROGRAMS, TARIFF } from './deployment.ts';
 import { asKey, openUpdate } from './exchange.ts';
-import { type Fault, NO_FAULT, type Seams } from './faults.ts';
 import { checkGrowth } from './growth.ts';
 import { Oracle } from './oracle.ts';
+import { unpatch } from './patches.ts';
 import { Random } from './random.ts';
 import { Script } from './script.ts';
+import { type Fault, NO_FAULT, type Seams } from './seams.ts';
 import { SimProcess, SimTime } from './time.ts';
 import type { SimChannel, SimMediaSocket, SimViewer } from './viewer.ts';
 
@@ -53,6 +55,7 @@ export class SimWorld {
   readonly #looksForGrowth: boolean;
   readonly #told = new Map<string, number>();
   readonly #contiguous = new Map<SimMediaSocket, { epoch: number; counter: number; flags: number }>();
+  readonly #log: string[] = [];
   #slowSockets = 0;
   #runs = 0;
   isClosing = false;
@@ -69,7 +72,8 @@ export class SimWorld {
     const latencyMs = random.between(2, 80);
     this.oracle = new Oracle(this.time, form === 'relay' ? 2 : (form === 'split' ? 3 : 2) * latencyMs);
     this.oracle.count(`seeds: ${form}`);
-    this.deployment = new Deployment({ time: this.time, random, oracle: this.oracle, seams: this.#seams, form, latencyMs });
+    const log = pino({ level: this.#searchesDisk ? 'trace' : 'silent' }, { write: (line) => this.#log.push(line) });
+    this.deployment = new Deployment({ time: this.time, random, oracle: this.oracle, seams: this.#seams, form, latencyMs, log });
     this.#script = new Script(this);
   }
 
@@ -88,6 +92,7 @@ export class SimWorld {
     } finally {
       deployment.server?.reader.close();
       deployment.disk.remove();
+      unpatch();
     }
   }
 
@@ -268,7 +273,7 @@ export class SimWorld {
     recover({ file, clock: this.#process(), version: 'sim' });
     const whole = verifyLedger(file);
     if (!whole.ok) this.oracle.fail(7, `the ledger is not whole: ${whole.what}`);
-    if (this.#searchesDisk) this.oracle.checkDisk(file);
+    if (this.#searchesDisk) this.oracle.checkWritten(file, this.#log.join(''));
     return this.#audit();
   }
 
