@@ -48,6 +48,8 @@ export interface ViewingPorts {
   /** When an epoch that has not begun is planned to. */
   startsMs(epoch: number): number;
   readonly catchUps: CatchUps;
+  /** Whether an epoch's chunks are for nobody any more, confirmed or not. */
+  isShut(epoch: number): boolean;
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
@@ -275,7 +277,7 @@ export class ViewingSession {
   #openGate(epoch: number, started: boolean): void {
     // Whose gate opens ahead of its epoch misses nothing of it: the catch-up is kept for when it does.
     const hasBegun = epoch <= (this.#ports.epochs.current ?? 0);
-    this.link.open(epoch, hasBegun && this.#takeCatchUp());
+    if (!this.#ports.isShut(epoch)) this.link.open(epoch, hasBegun && this.#takeCatchUp());
     this.#tellConfirmed(epoch, started);
   }
 
@@ -317,7 +319,7 @@ export class ViewingSession {
   rejoin(): void {
     const { current } = this.#ports.epochs;
     const isOpen = this.#state.keys.some(({ epoch, receipt }) => epoch === current && receipt === 'durable');
-    if (current !== undefined && isOpen && this.#takeCatchUp()) this.link.open(current, true);
+    if (current !== undefined && isOpen && !this.#ports.isShut(current) && this.#takeCatchUp()) this.link.open(current, true);
   }
 
   /** Refuses something without ending the viewing. */

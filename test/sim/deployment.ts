@@ -217,11 +217,13 @@ export class Deployment {
   /** For a while a credential is good for nothing. */
   revoke(name: string, forMs: number): void {
     const remote = this.remotes.get(name);
-    const { oracle, time } = this.#ports;
+    const { oracle, time, random } = this.#ports;
     if (remote === undefined || this.server === undefined) return;
     oracle.count('faults: credentials revoked');
     oracle.interrupted();
     this.#revoked.add(name);
+    // One that is not told goes on for a while.
+    if (random.chance(0.5)) remote.line?.cut();
     this.#operator([{ kind: 'encryptor-revoked', encryptor: name }]);
     oracle.epochs.revoked(remote.studio.process);
     time.after(forMs, () => {

@@ -12,6 +12,8 @@ const REMEMBERED: Readonly<Record<string, number>> = {
   'KeyDebt.#debts': 10,
   'Credit.#idle': 10,
   'EdgeDirectory.#edges': 2,
+  // Of the last broadcast of each program, which an encryptor elsewhere had.
+  'EpochTimes.#began': 64,
   'Outbox.#channel.programs': 2,
   'Programs.#programs': 2,
   'RemoteEncryptors.#beginnings': 2,
@@ -31,7 +33,6 @@ const BOUNDS: Readonly<Record<string, number>> = {
   ...REMEMBERED,
   'EdgeLink.#counted': 32,
   'EdgeLink.#open': 3,
-  'EpochTimes.#began': 64,
   'KeyOffers.#offers': 4,
   'KeyRing.#keys': 8,
   'LiveMeter.#confirmed': 16,

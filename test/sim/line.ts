@@ -86,10 +86,10 @@ export class SimLine implements Connection {
   }
 
   async decryptKey(jwe: string, { encryptor, program, epoch }: HeldKey): Promise<Uint8Array> {
-    const [whose, forEncryptor, forProgram, forEpoch, key = ''] = jwe.split(' ');
-    const isMine = whose === this.#ports.process.boot && forEncryptor === encryptor && forProgram === program;
-    if (!isMine || forEpoch !== String(epoch)) throw new Error('a key for another process, program or epoch');
-    return new Uint8Array(Buffer.from(key, 'hex'));
+    const { process, contentKey, ...of } = JSON.parse(jwe) as HeldKey & { process: string; contentKey: string };
+    const isMine = process === this.#ports.process.boot && of.encryptor === encryptor && of.program === program;
+    if (!isMine || of.epoch !== epoch) throw new Error('a key for another process, program or epoch');
+    return new Uint8Array(Buffer.from(contentKey, 'hex'));
   }
 
   async signReceipt({ encryptor, program, epoch }: HeldKey, contentKey: Uint8Array): Promise<string> {
@@ -138,7 +138,7 @@ export class SimLine implements Connection {
       programs,
       process: process.boot,
       signKey: asKey(process.boot),
-      encryptKey: async (contentKey, of) => `${process.boot} ${of.encryptor} ${of.program} ${of.epoch} ${hexOf(contentKey)}`,
+      encryptKey: async (contentKey, of) => JSON.stringify({ process: process.boot, ...of, contentKey: hexOf(contentKey) }),
       send: (message) => this.#tell(message),
       close: () => this.#shut(),
       refuse: (refusal) => this.#refuse(refusal),
@@ -178,7 +178,7 @@ export class SimLine implements Connection {
       const arrivedMs = this.#ports.process.nowMs();
       const told = AuthorityMessage.parse(JSON.parse(json));
       if (told.type !== 'hello' && told.type !== 'opened')
-        this.#inbox = this.#inbox.then(() => this.#listener.told(told, arrivedMs)).catch(() => this.cut());
+        this.#inbox = this.#inbox.then(() => this.#listener.told(told, arrivedMs)).catch((error) => this.#ports.failed(error));
     });
   }
 

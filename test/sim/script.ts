@@ -102,8 +102,10 @@ export class Script {
     const owner = this.#sources.get(program);
     const isFree = owner?.isOn !== true || owner.studio !== studio;
     // Who has the right key, and came where there was nobody any more, is a broadcaster; this one has nothing to send.
-    if (how === 'second publisher' && isFree) attacker.drop('unpublished');
-    else oracle.fail(9, `a publisher was let in: ${how}`);
+    if (how === 'second publisher' && isFree) {
+      oracle.interrupted();
+      attacker.drop('unpublished');
+    } else oracle.fail(9, `a publisher was let in: ${how}`);
   }
 
   #operator(): void {
