@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Authority, type AuthorityRules } from '../../src/authority/authority.ts';
 import { localKeySource } from '../../src/authority/local-key-source.ts';
+import { RemoteEncryptor } from '../../src/authority/remote-encryptor.ts';
 import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
 import type { Tariff } from '../../src/billing/tariff.ts';
 import type { Bus, GateChange } from '../../src/bus/bus.ts';
@@ -224,8 +225,15 @@ export class Deployment {
     this.#revoked.add(name);
     // One that is not told goes on for a while.
     if (random.chance(0.5)) remote.line?.cut();
+    const { process } = remote.studio;
+    const held = [...this.server.authority.broadcasts.values()].filter(
+      ({ encryptor }) => encryptor instanceof RemoteEncryptor && encryptor.process === process.boot,
+    );
     this.#operator([{ kind: 'encryptor-revoked', encryptor: name }]);
-    oracle.epochs.revoked(remote.studio.process);
+    oracle.epochs.revoked(
+      process,
+      held.map(({ program }) => program),
+    );
     time.after(forMs, () => {
       // Its process was cut off for good: another one comes with the credential that is made then.
       this.killStudio(name);

@@ -34,7 +34,8 @@ export class EpochWatch {
   readonly #pictures = new Map<string, number>();
   /** The highest epoch of any program. */
   #last = 0;
-  readonly #revokedMs = new Map<SimProcess, number>();
+  /** By process and program. */
+  readonly #revokedMs = new Map<string, number>();
 
   constructor(time: SimTime, fail: (invariant: Invariant, what: string) => void) {
     this.#time = time;
@@ -97,13 +98,14 @@ export class EpochWatch {
     const sealed = known.chunks.get(counter);
     if (sealed !== undefined && !sealed.equals(bytes)) return `chunk ${counter} of epoch ${epoch}, which is another`;
     if (sealed === undefined && counter > known.lastCounter) return `chunk ${counter} of epoch ${epoch}, which was never sealed`;
-    const revokedMs = this.#revokedMs.get(this.#runs.get(known.run) as SimProcess);
+    const revokedMs = this.#revokedMs.get(`${this.#runs.get(known.run)?.boot} ${program}`);
     if (revokedMs !== undefined && this.#time.nowMs > revokedMs + slackMs) return `a chunk of an encryptor that was revoked`;
     return undefined;
   }
 
-  revoked(process: SimProcess): void {
-    this.#revokedMs.set(process, this.#time.nowMs);
+  /** The credential of an encryptor was revoked while it had these programs. */
+  revoked(process: SimProcess, programs: readonly string[]): void {
+    for (const program of programs) this.#revokedMs.set(`${process.boot} ${program}`, this.#time.nowMs);
   }
 
   /** When an epoch truly lasted; undefined where it confirms nothing. */
