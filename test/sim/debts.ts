@@ -8,38 +8,55 @@ const FREE_KEYS = 3;
 const FIRST_WAIT_MS = 10_000;
 const LONGEST_WAIT_MS = 600_000;
 
-/** What each viewer owes in keys that it was given and never confirmed, as the rule has it. */
+/** Looked back upon. A viewing that is superseded owes before its end is known here, by less than the difference. */
+const LEFT_WITHIN_MS = 15_000;
+const CONFIRMED_WITHIN_MS = 23_000;
+const KNOWN_WITHIN_MS = 2_000;
+
+interface Account {
+  /** When a key turned out to be left unconfirmed, each, and when one was confirmed. */
+  leftMs: number[];
+  confirmedMs: number[];
+}
+
+/** What each viewer owes at least in keys that it was given and never confirmed: each confirmation settles one at most. */
 export class DebtWatch {
   readonly #awaited = new Map<string, number>();
-  readonly #debts = new Map<string, { keys: number; lastMs: number }>();
+  readonly #accounts = new Map<string, Account>();
 
   given(viewing: string): void {
     this.#awaited.set(viewing, (this.#awaited.get(viewing) ?? 0) + 1);
   }
 
-  confirmed(viewing: string, debtor: Debtor): void {
+  confirmed(viewing: string, debtor: Debtor, nowMs: number): void {
     const awaited = this.#awaited.get(viewing) ?? 0;
-    if (awaited === 0) return;
-    this.#awaited.set(viewing, awaited - 1);
-    const debt = this.#debts.get(nameOf(debtor));
-    if (debt !== undefined && debt.keys > 0) debt.keys--;
+    if (awaited > 0) this.#awaited.set(viewing, awaited - 1);
+    this.#account(debtor).confirmedMs.push(nowMs);
   }
 
   /** @param atMs when, by the true time */
   ended(viewing: string, debtor: Debtor, atMs: number): void {
     const awaited = this.#awaited.get(viewing) ?? 0;
     this.#awaited.delete(viewing);
-    if (awaited > 0)
-      this.#debts.set(nameOf(debtor), { keys: (this.#debts.get(nameOf(debtor))?.keys ?? 0) + awaited, lastMs: atMs });
+    for (let key = 0; key < awaited; key++) this.#account(debtor).leftMs.push(atMs);
   }
 
   /** How many keys somebody owes who has to wait; undefined for one who has not. */
   at(debtor: Debtor, nowMs: number): number | undefined {
-    const { keys = 0, lastMs = 0 } = this.#debts.get(nameOf(debtor)) ?? {};
+    const account = this.#account(debtor);
+    account.leftMs = account.leftMs.filter((ms) => nowMs - ms < LEFT_WITHIN_MS);
+    account.confirmedMs = account.confirmedMs.filter((ms) => nowMs - ms < CONFIRMED_WITHIN_MS);
+    const keys = account.leftMs.length - account.confirmedMs.length;
     if (keys < FREE_KEYS) return undefined;
-    return nowMs < lastMs + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (keys - FREE_KEYS)) ? keys : undefined;
+    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (keys - FREE_KEYS));
+    return nowMs < Math.max(...account.leftMs) - KNOWN_WITHIN_MS + waitMs ? keys : undefined;
+  }
+
+  /** A process that dies forgets. */
+  #account({ process, program, viewer }: Debtor): Account {
+    const name = `${process.boot}\n${program}\n${viewer}`;
+    const known = this.#accounts.get(name) ?? { leftMs: [], confirmedMs: [] };
+    this.#accounts.set(name, known);
+    return known;
   }
 }
-
-/** A process that dies forgets. */
-const nameOf = ({ process, program, viewer }: Debtor): string => `${process.boot}\n${program}\n${viewer}`;

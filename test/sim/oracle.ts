@@ -165,7 +165,7 @@ export class Oracle {
   /** The authority has taken a good receipt. */
   received(viewing: string, epoch: number): void {
     const seen = this.#seen(viewing);
-    if (!seen.received.has(epoch)) this.debts.confirmed(viewing, seen);
+    if (!seen.received.has(epoch)) this.debts.confirmed(viewing, seen, this.#time.nowMs);
     seen.received.add(epoch);
   }
 
