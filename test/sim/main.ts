@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { FAULTS } from './faults.ts';
 import { Violation } from './oracle.ts';
 import { type Line, Report, totalsOf } from './report.ts';
+import { type Found, search } from './search.ts';
 import { simulate } from './world.ts';
 
 /** `npm run sim`: runs whole deployments, with everybody who has to do with them, on a simulated clock, network and disk. */
@@ -16,7 +17,7 @@ interface Options {
   readonly hours?: string;
   readonly jobs: string;
   readonly fault?: string;
-  readonly untilFound?: boolean;
+  readonly faults?: boolean;
   readonly json?: boolean;
 }
 
@@ -35,19 +36,55 @@ async function main(): Promise<void> {
     .option('--hours <h>', 'how long each lasts in its own time; a minute unless given')
     .option('--jobs <n>', 'processes at once', '2')
     .option('--fault <name>', `a rule to break on purpose: ${Object.keys(FAULTS).join('; ')}`)
-    .option('--until-found', 'ends at the first seed that fails')
+    .option('--faults', 'looks for each of these, until a seed fails')
     .option('--json', 'a line of JSON for each seed')
     .parse();
   const options = program.opts<Options>();
+  if (options.faults) {
+    await faults(Number(options.seed ?? 1), options);
+    return;
+  }
   const isOne = options.seed !== undefined && program.getOptionValueSource('seeds') === 'default';
   const [first, count] = [Number(options.seed ?? 1), isOne ? 1 : Number(options.seeds)];
   const jobs = Math.min(count, Number(options.jobs));
   if (options.fault !== undefined && FAULTS[options.fault] === undefined) program.error(`there is no fault "${options.fault}"`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
   const report = new Report(count, options.json === true);
   if (jobs > 1) await inProcesses(first, count, jobs, options, report);
   else await here(first, count, options, report);
   report.end();
+}
+
+/** One after another, or each process so many: `first` and `step` are places in their order then. */
+async function faults(first: number, { seeds, jobs, step, json }: Options): Promise<void> {
+  const names = Object.keys(FAULTS);
+  const take = (found: Found) => {
+    if (found.as === '') process.exitCode = 1;
+    process.stdout.write(
+      json ? `${JSON.stringify(found)}\n` : `${found.fault}: seed ${found.seed}: ${found.as || 'NOT FOUND'}\n`,
+    );
+  };
+  if (json) {
+    for (let at = first - 1; at < names.length; at += Number(step))
+      take(await search(names[at] as string, Number(seeds), MINUTE_MS));
+    return;
+  }
+  const shares = Array.from({ length: Number(jobs) }, (_, at) =>
+    linesOf(['--faults', '--seed', at + 1, '--step', jobs, '--seeds', seeds, '--json'], (line) =>
+      take(JSON.parse(line) as Found),
+    ),
+  );
+  await Promise.all(shares);
+}
+
+/** Of another of these processes. */
+async function linesOf(args: readonly (string | number)[], take: (line: string) => void): Promise<void> {
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  for await (const line of createInterface({ input: child.stdout })) take(line);
+  children.delete(child);
 }
 
 function interrupt(): void {
@@ -66,30 +103,22 @@ async function here(first: number, count: number, options: Options, report: Repo
       (error: Error): Line => ({ seed, failed: error instanceof Violation ? error.message : String(error.stack) }),
     );
     report.take(line);
-    if (options.untilFound && 'failed' in line) return;
   }
 }
 
-/** Each process takes every so-manieth seed: interrupted, they have all come about as far. */
+/** Each process takes one seed in so many: interrupted, they have all come about as far. */
 async function inProcesses(first: number, count: number, jobs: number, options: Options, report: Report): Promise<void> {
   const runs = Array.from({ length: jobs }, async (_, at) => {
     const seeds = Math.ceil((count - at) / jobs);
-    const args = ['--seed', first + at, '--seeds', seeds, '--step', jobs, '--jobs', 1, '--json'].map(String);
+    const args = ['--seed', first + at, '--seeds', seeds, '--step', jobs, '--jobs', 1, '--json'];
     if (options.hours !== undefined) args.push('--hours', options.hours);
     if (options.fault !== undefined) args.push('--fault', options.fault);
-    if (options.untilFound) args.push('--until-found');
-    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    children.add(child);
     let taken = 0;
-    for await (const line of createInterface({ input: child.stdout })) {
+    await linesOf(args, (line) => {
       report.take(JSON.parse(line) as Line);
       taken++;
-    }
-    children.delete(child);
-    if (taken < seeds && !isInterrupted && !options.untilFound)
-      report.crashed(`a process ended after ${taken} of its ${seeds} seeds`);
+    });
+    if (taken < seeds && !isInterrupted) report.crashed(`a process ended after ${taken} of its ${seeds} seeds`);
   });
   await Promise.all(runs);
 }
