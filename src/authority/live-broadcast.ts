@@ -57,6 +57,8 @@ export class LiveBroadcast {
   #encryptor: Encryptor;
   readonly #started = Promise.withResolvers<void>();
   #away = false;
+  /** No gate of an epoch up to this one opens any more: whoever has its key may not be seen. */
+  #shutEpoch = 0;
   #ended = false;
 
   constructor(program: string, id: string, lastEpoch: number, ports: BroadcastPorts) {
@@ -146,6 +148,7 @@ export class LiveBroadcast {
    */
   shut(): void {
     this.away();
+    this.#shutEpoch = this.lastEpoch;
     this.#leave(this.#edges());
     for (const { link } of this.sessions.values()) link.shut();
   }
@@ -295,6 +298,7 @@ export class LiveBroadcast {
         return next?.epoch === epoch ? next.plannedMs : 0;
       },
       catchUps,
+      isShut: (epoch) => epoch <= this.#shutEpoch,
       ended: (session, reason) => {
         this.sessions.delete(session.id);
         this.#ports.ended(session, reason);

@@ -8,6 +8,7 @@ import type { HeldKey } from '../keys/encryptor-receipt.ts';
 import type { Entered, Entry } from '../ledger/entry.ts';
 import { type AuthorityMessage, EncryptorRefusal, type Report } from '../protocol/encryptor-messages.ts';
 import { Absence } from './absence.ts';
+import type { EncryptorExchange } from './encryptor-exchange.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { type Channel, Outbox } from './outbox.ts';
 import { RemoteKeys } from './remote-keys.ts';
@@ -32,6 +33,7 @@ export interface RemoteEncryptorPorts {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
+  readonly exchange: EncryptorExchange;
   /** How long a broadcast waits for an encryptor that was lost, or for another one. */
   readonly graceMs: number;
   record(entry: Entry): Promise<Entered>;
@@ -61,7 +63,7 @@ export class RemoteEncryptor implements Encryptor {
   readonly #ports: RemoteEncryptorPorts;
   readonly #log: Logger;
   readonly #signKey: CryptoKey;
-  readonly #keys = new RemoteKeys();
+  readonly #keys: RemoteKeys;
   readonly #outbox: Outbox<AuthorityMessage>;
   readonly #absence: Absence;
   #channel: EncryptorChannel | undefined;
@@ -85,6 +87,7 @@ export class RemoteEncryptor implements Encryptor {
     this.#heard = began.heard;
     this.#broadcasterAway = began.away;
     this.#ports = ports;
+    this.#keys = new RemoteKeys(ports.exchange);
     this.#log = ports.log.child({ program: began.program, encryptor: channel.encryptor });
     this.#absence = new Absence(ports.timers);
     this.#outbox = new Outbox((error) => this.#log.error({ err: error }, 'a message to an encryptor could not be made'));

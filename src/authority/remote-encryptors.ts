@@ -12,6 +12,7 @@ import {
 } from '../protocol/encryptor-messages.ts';
 import type { Authority } from './authority.ts';
 import { EncryptorCredentials } from './encryptor-credentials.ts';
+import { type EncryptorExchange, webEncryptorExchange } from './encryptor-exchange.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { type BegunElsewhere, type EncryptorChannel, RemoteEncryptor, type RemoteEncryptorPorts } from './remote-encryptor.ts';
 
@@ -31,6 +32,7 @@ export interface RemoteEncryptorsPorts {
   readonly log: Logger;
   /** How long a broadcast waits for an encryptor that was lost, or for another one. */
   readonly graceMs?: number;
+  readonly exchange?: EncryptorExchange;
 }
 
 const REVOKED = new EncryptorRefusal('credential-revoked', 'the credential of this encryptor was revoked');
@@ -206,11 +208,12 @@ export class RemoteEncryptors {
   }
 
   #remotePorts(): RemoteEncryptorPorts {
-    const { authority, ledger, clock, timers, log, graceMs = GRACE_MS } = this.#ports;
+    const { authority, ledger, clock, timers, log, graceMs = GRACE_MS, exchange = webEncryptorExchange } = this.#ports;
     return {
       clock,
       timers,
       log,
+      exchange,
       graceMs,
       record: (entry) => ledger.append(entry),
       endBroadcast: (program) => authority.endBroadcast(program, 'broadcast-ended'),

@@ -1,7 +1,6 @@
 import type { CryptoKey } from 'jose';
 import type { KeyOffer } from '../keys/content-key.ts';
-import { verifyEncryptorReceipt } from '../keys/encryptor-receipt.ts';
-import { proofKey } from '../keys/possession.ts';
+import type { EncryptorExchange } from './encryptor-exchange.ts';
 
 /** More than an encryptor takes on offer at once. */
 const MAX_GIVEN = 8;
@@ -13,13 +12,18 @@ interface GivenKey {
   untilMs: number;
   /** First. */
   readonly givenMs: number;
-  readonly proofKey: Promise<globalThis.CryptoKey>;
+  readonly proofKey: Promise<CryptoKey>;
   confirmed: boolean;
 }
 
 /** The keys that one encryptor process was given for one broadcast and has not begun, or begun last. */
 export class RemoteKeys {
   readonly #keys = new Map<number, GivenKey>();
+  readonly #exchange: EncryptorExchange;
+
+  constructor(exchange: EncryptorExchange) {
+    this.#exchange = exchange;
+  }
 
   /** One that is offered again has other times, and is confirmed if it was. */
   give(offer: KeyOffer, nowMs: number): void {
@@ -32,7 +36,7 @@ export class RemoteKeys {
       known.untilMs = Math.max(known.untilMs, untilMs);
       return;
     }
-    this.#keys.set(epoch, { offer, untilMs, givenMs: nowMs, proofKey: proofKey(contentKey), confirmed: false });
+    this.#keys.set(epoch, { offer, untilMs, givenMs: nowMs, proofKey: this.#exchange.proofKey(contentKey), confirmed: false });
     const [oldest] = this.#keys.keys();
     if (this.#keys.size > MAX_GIVEN && oldest !== undefined) this.begin(oldest);
   }
@@ -52,7 +56,7 @@ export class RemoteKeys {
    * @throws where the receipt is not valid, or about a key that was not given
    */
   async confirm(jws: string, of: { encryptor: string; program: string }, signKey: CryptoKey): Promise<number | undefined> {
-    const epoch = await verifyEncryptorReceipt(jws, of, signKey, (given) => this.#keys.get(given)?.proofKey);
+    const epoch = await this.#exchange.verifyReceipt(jws, of, signKey, (given) => this.#keys.get(given)?.proofKey);
     const key = this.#keys.get(epoch);
     if (key === undefined || key.confirmed) return undefined;
     key.confirmed = true;

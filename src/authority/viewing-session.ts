@@ -48,6 +48,8 @@ export interface ViewingPorts {
   /** When an epoch that has not begun is planned to. */
   startsMs(epoch: number): number;
   readonly catchUps: CatchUps;
+  /** Whether an epoch's chunks are for nobody any more, confirmed or not. */
+  isShut(epoch: number): boolean;
   keySent(session: ViewingSession): void;
   keyConfirmed(session: ViewingSession): void;
   /** A receipt is durable so long after its key was sent. */
@@ -234,6 +236,7 @@ export class ViewingSession {
         void this.#commitReceipt(command.epoch);
         return;
       case 'record-start':
+        this.#meter.start(command.atMs);
         void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
         this.tell(this.#ports.ticket(this));
         return;
@@ -283,7 +286,7 @@ export class ViewingSession {
   #openGate(epoch: number, started: boolean): void {
     // Whose gate opens ahead of its epoch misses nothing of it: the catch-up is kept for when it does.
     const hasBegun = epoch <= (this.#ports.epochs.current ?? 0);
-    this.link.open(epoch, hasBegun && this.#takeCatchUp());
+    if (!this.#ports.isShut(epoch)) this.link.open(epoch, hasBegun && this.#takeCatchUp());
     this.#tellConfirmed(epoch, started);
   }
 
@@ -325,7 +328,7 @@ export class ViewingSession {
   rejoin(): void {
     const { current } = this.#ports.epochs;
     const isOpen = this.#state.keys.some(({ epoch, receipt }) => epoch === current && receipt === 'durable');
-    if (current !== undefined && isOpen && this.#takeCatchUp()) this.link.open(current, true);
+    if (current !== undefined && isOpen && !this.#ports.isShut(current) && this.#takeCatchUp()) this.link.open(current, true);
   }
 
   /** Refuses something without ending the viewing. */

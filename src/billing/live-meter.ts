@@ -21,6 +21,7 @@ export class LiveMeter {
   #reports: readonly SpanMs[] = [];
   /** Of reports that are not kept any more. */
   #settledMs = 0;
+  #startMs = Number.POSITIVE_INFINITY;
   #endMs = Number.POSITIVE_INFINITY;
 
   constructor(epochs: EpochSpan) {
@@ -29,6 +30,11 @@ export class LiveMeter {
 
   get billableMs(): number {
     return this.#reports.reduce((sum, report) => sum + this.#paidFor(report), this.#settledMs);
+  }
+
+  /** The viewing has started: what an edge on another host puts before that, by an age that is a little wrong, is free. */
+  start(atMs: number): void {
+    this.#startMs = atMs;
   }
 
   /** An epoch's receipt became durable. */
@@ -64,7 +70,7 @@ export class LiveMeter {
     for (const confirmed of this.#confirmed) {
       const beganMs = this.#epochs.beganMs(confirmed.epoch);
       if (beganMs === undefined) continue;
-      const from = Math.max(fromMs, confirmed.fromMs, beganMs);
+      const from = Math.max(fromMs, confirmed.fromMs, beganMs, this.#startMs);
       const to = Math.min(toMs, this.#epochs.endedMs(confirmed.epoch) ?? toMs, this.#endMs);
       paidMs += Math.max(0, to - from);
     }

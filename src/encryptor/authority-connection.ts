@@ -4,7 +4,8 @@ import { messageOf, TollcastError } from '../errors.ts';
 import type { DeviceKeys } from '../keys/device.ts';
 import { decryptEncryptorKey, decryptEncryptorSession } from '../keys/encryptor-key.ts';
 import { signOpening } from '../keys/encryptor-opening.ts';
-import type { HeldKey } from '../keys/encryptor-receipt.ts';
+import { type HeldKey, signEncryptorReceipt } from '../keys/encryptor-receipt.ts';
+import { proofKey } from '../keys/possession.ts';
 import { checkAuthority, proveSecret } from '../keys/secret-proof.ts';
 import {
   AuthorityMessage,
@@ -45,8 +46,19 @@ export interface ConnectionListener {
   closed(why: string): void;
 }
 
-/** One socket to the authority, from connecting to its close. */
-export class AuthorityConnection {
+/** One socket to the authority, and the cryptography that goes with it. */
+export interface Connection {
+  readonly isOpen: boolean;
+  send(message: EncryptorMessage): void;
+  /** @throws where the key is not for this process, program and epoch */
+  decryptKey(jwe: string, of: HeldKey): Promise<Uint8Array>;
+  /** A receipt for a key that this process holds: keys/encryptor-receipt.ts. */
+  signReceipt(of: HeldKey, contentKey: Uint8Array): Promise<string>;
+  close(): void;
+}
+
+/** From connecting to its close, over a WebSocket. */
+export class AuthorityConnection implements Connection {
   readonly #options: ConnectionOptions;
   readonly #listener: ConnectionListener;
   readonly #socket: WebSocket;
@@ -88,10 +100,13 @@ export class AuthorityConnection {
     else if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  /** @throws where the key is not for this process, program and epoch */
   async decryptKey(jwe: string, of: HeldKey): Promise<Uint8Array> {
     if (this.#sessionKey === undefined) throw new Error('a key came before the session key');
     return decryptEncryptorKey(jwe, of, this.#sessionKey);
+  }
+
+  async signReceipt(of: HeldKey, contentKey: Uint8Array): Promise<string> {
+    return signEncryptorReceipt(of, await proofKey(contentKey), this.#options.device.sign.privateKey);
   }
 
   close(): void {

@@ -1,13 +1,19 @@
 import type { Logger } from 'pino';
 import { type BackOffLimits, backOffMs } from '../back-off.ts';
-import { AuthorityConnection, type ConnectionOptions, type Told } from './authority-connection.ts';
+import type { Clock, Timers } from '../clock.ts';
+import type { Connection, ConnectionListener, Told } from './authority-connection.ts';
 
 /** A connection that lasted so long was good: the next one is tried soon. */
 const STEADY_MS = 5_000;
 /** While it is away no further key comes, for anybody who watches: few ask, so they may ask often. */
 const BACK_OFF: BackOffLimits = { firstMs: 250, mostMs: 2_000 };
 
-export interface LinkOptions extends ConnectionOptions {
+export interface LinkOptions {
+  /** For the log. */
+  readonly url: string;
+  readonly connect: (listener: ConnectionListener) => Connection;
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Logger;
   /** In [0, 1). */
   readonly random: () => number;
@@ -15,7 +21,7 @@ export interface LinkOptions extends ConnectionOptions {
 
 export interface LinkListener {
   opened(programs: readonly string[]): void;
-  told(message: Told, arrivedMs: number, connection: AuthorityConnection): Promise<void> | void;
+  told(message: Told, arrivedMs: number, connection: Connection): Promise<void> | void;
   lost(): void;
 }
 
@@ -23,7 +29,7 @@ export interface LinkListener {
 export class AuthorityLink {
   readonly #options: LinkOptions;
   readonly #listener: LinkListener;
-  #connection: AuthorityConnection | undefined;
+  #connection: Connection | undefined;
   #attempt = 0;
   #openedMs: number | undefined;
   /** Said in the log already. */
@@ -42,7 +48,7 @@ export class AuthorityLink {
   }
 
   /** Nothing happens where there is no connection. */
-  send(message: Parameters<AuthorityConnection['send']>[0]): void {
+  send(message: Parameters<Connection['send']>[0]): void {
     if (this.isOpen) this.#connection?.send(message);
   }
 
@@ -54,7 +60,7 @@ export class AuthorityLink {
 
   #connect(): void {
     const { log, url } = this.#options;
-    const connection = new AuthorityConnection(this.#options, {
+    const connection = this.#options.connect({
       opened: (programs) => {
         this.#openedMs = this.#options.clock.nowMs();
         this.#said = undefined;

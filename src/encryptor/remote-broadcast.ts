@@ -1,11 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import type { DeviceKeys } from '../keys/device.ts';
-import { signEncryptorReceipt } from '../keys/encryptor-receipt.ts';
-import { proofKey } from '../keys/possession.ts';
 import { type AuthorityMessage, type EncryptorMessage, MAX_AGE_MS } from '../protocol/encryptor-messages.ts';
-import type { AuthorityConnection } from './authority-connection.ts';
+import type { Connection } from './authority-connection.ts';
 import type { AuthorityEnd, BroadcastReports, Encryptor } from './key-source.ts';
 import { type Draft, ReportQueue } from './report-queue.ts';
 
@@ -16,7 +13,6 @@ export interface RemoteBroadcastPorts {
   readonly log: Logger;
   /** Of the credential. */
   readonly encryptor: string;
-  readonly device: DeviceKeys;
   readonly isConnected: () => boolean;
   send(message: EncryptorMessage): void;
   /** Nothing is left to be said about it. */
@@ -87,15 +83,14 @@ export class RemoteBroadcast implements BroadcastReports {
     if (this.#over && this.#reports.isEmpty) this.#ports.done();
   }
 
-  async key(message: Key, arrivedMs: number, connection: AuthorityConnection): Promise<void> {
+  async key(message: Key, arrivedMs: number, connection: Connection): Promise<void> {
     const { epoch, startsInMs, graceMs, lifetimeMs } = message;
     if (this.#over || epoch <= this.#newestBegun) return;
-    const { encryptor, device } = this.#ports;
-    const held = { encryptor, program: this.program, epoch };
+    const held = { encryptor: this.#ports.encryptor, program: this.program, epoch };
     const contentKey = await connection.decryptKey(message.jwe, held);
     // One that is repeated has other times; its receipt is given, or on its way.
     const isRepeated = epoch <= this.#newestKey;
-    const jws = isRepeated ? '' : await signEncryptorReceipt(held, await proofKey(contentKey), device.sign.privateKey);
+    const jws = isRepeated ? '' : await connection.signReceipt(held, contentKey);
     // Meanwhile it may have begun.
     if (this.#over || epoch <= this.#newestBegun) {
       contentKey.fill(0);

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Clock, Timers } from '../clock.ts';
 import { TollcastError, unreachable } from '../errors.ts';
-import { type DeviceKeys, generateDeviceKeys } from '../keys/device.ts';
+import { generateDeviceKeys } from '../keys/device.ts';
 import { isSecret } from '../keys/secret-proof.ts';
 import { ENCRYPTOR_PATH, type EncryptorErrorCode } from '../protocol/encryptor-messages.ts';
-import type { AuthorityConnection, Told } from './authority-connection.ts';
+import { AuthorityConnection, type Connection, type ConnectionListener, type Told } from './authority-connection.ts';
 import { AuthorityLink } from './authority-link.ts';
 import type { BroadcastReports, Encryptor, KeySource, StreamKeyRefusal } from './key-source.ts';
 import { RemoteBroadcast } from './remote-broadcast.ts';
@@ -16,15 +16,11 @@ const REFUSED: ReadonlySet<EncryptorErrorCode> = new Set(['credential-revoked', 
 /** How long `close` waits for the authority to hear what is outstanding. */
 const CLOSE_WITHIN_MS = 1_000;
 
-export interface RemoteKeySourceOptions {
+export interface RemoteKeySourcePorts {
   /** Of the authority: wss://HOST, with a port and a path before /v1 where it has them. ws: is for a trusted link only. */
   readonly url: string;
-  /** The credential's name … */
+  /** The credential's name. */
   readonly encryptor: string;
-  /** … and secret, as `tollcast credentials encryptor add` showed it. */
-  readonly secret: string;
-  /** Certificates to trust, PEM, in place of the system's. */
-  readonly ca?: string | Buffer;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Logger;
@@ -32,13 +28,19 @@ export interface RemoteKeySourceOptions {
   readonly random?: () => number;
 }
 
+export interface RemoteKeySourceOptions extends RemoteKeySourcePorts {
+  /** The credential's secret, as `tollcast credentials encryptor add` showed it. */
+  readonly secret: string;
+  /** Certificates to trust, PEM, in place of the system's. */
+  readonly ca?: string | Buffer;
+}
+
 /**
  * The authority on another host (DESIGN.md, section 3, "split"). Connects, and connects again, for as long as it is not closed; an
  * authority that is away delays keys and refuses broadcasters that are new, and nothing else.
  */
 export class RemoteKeySource implements KeySource {
-  readonly #options: RemoteKeySourceOptions;
-  readonly #device: DeviceKeys;
+  readonly #ports: RemoteKeySourcePorts;
   readonly #link: AuthorityLink;
   readonly #streamKeys: StreamKeys;
   /** In the order in which they began; ended ones until the authority has heard of it. */
@@ -47,10 +49,10 @@ export class RemoteKeySource implements KeySource {
   #refusal: StreamKeyRefusal | undefined;
   #wasOpen = false;
 
-  private constructor(options: RemoteKeySourceOptions, url: string, device: DeviceKeys) {
-    const { clock, timers, log, encryptor, secret, ca, random = Math.random } = options;
-    this.#options = options;
-    this.#device = device;
+  /** @param connect makes a socket to the authority */
+  constructor(ports: RemoteKeySourcePorts, connect: (listener: ConnectionListener) => Connection) {
+    const { url, clock, timers, log, random = Math.random } = ports;
+    this.#ports = ports;
     this.#streamKeys = new StreamKeys({
       clock,
       timers,
@@ -59,7 +61,7 @@ export class RemoteKeySource implements KeySource {
       send: (message) => this.#link.send(message),
     });
     this.#link = new AuthorityLink(
-      { url, encryptor, secret, device, ca, clock, timers, log, random },
+      { url, connect, clock, timers, log, random },
       {
         opened: (programs) => this.#opened(programs),
         told: (message, arrivedMs, connection) => this.#told(message, arrivedMs, connection),
@@ -79,7 +81,9 @@ export class RemoteKeySource implements KeySource {
         'secret-invalid',
         'that is no secret of an encryptor: tollcast credentials encryptor add shows one',
       );
-    return new RemoteKeySource(options, url, await generateDeviceKeys());
+    const device = await generateDeviceKeys();
+    const connect = (listener: ConnectionListener) => new AuthorityConnection({ ...options, url, device }, listener);
+    return new RemoteKeySource({ ...options, url }, connect);
   }
 
   get isConnected(): boolean {
@@ -110,14 +114,13 @@ export class RemoteKeySource implements KeySource {
   }
 
   begin(program: string, broadcast: string, encryptor: Encryptor): BroadcastReports {
-    const { clock, log, encryptor: name } = this.#options;
+    const { clock, log, encryptor: name } = this.#ports;
     const run = { program, broadcast };
     const timelineZeroMs = clock.nowMs() - this.timelineStartMs(program);
     const remote = new RemoteBroadcast(run, timelineZeroMs, encryptor, {
       clock,
       log,
       encryptor: name,
-      device: this.#device,
       isConnected: () => this.#link.isOpen,
       send: (message) => this.#link.send(message),
       done: () => this.#done(run),
@@ -132,7 +135,7 @@ export class RemoteKeySource implements KeySource {
     if (this.#broadcasts.size > 0 && this.#link.isOpen) {
       const drained = Promise.withResolvers<void>();
       this.#drained = drained.resolve;
-      const cancel = this.#options.timers.after(CLOSE_WITHIN_MS, drained.resolve);
+      const cancel = this.#ports.timers.after(CLOSE_WITHIN_MS, drained.resolve);
       await drained.promise;
       cancel();
     }
@@ -147,7 +150,7 @@ export class RemoteKeySource implements KeySource {
     this.#streamKeys.connected(programs);
   }
 
-  async #told(message: Told, arrivedMs: number, connection: AuthorityConnection): Promise<void> {
+  async #told(message: Told, arrivedMs: number, connection: Connection): Promise<void> {
     switch (message.type) {
       case 'verified':
         this.#streamKeys.answered(message);

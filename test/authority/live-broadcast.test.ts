@@ -17,3 +17,25 @@ test('of a broadcast that is taken over again and again, few keys are kept, and 
   expect(kept.length).toBeLessThanOrEqual(5);
   expect(kept.at(-1)).toBe(keys.at(-1));
 });
+
+test('of an encryptor that may not be seen any more no gate opens, for a ticket, an answer or somebody new', async () => {
+  const harness = new AuthorityHarness();
+  const live = await harness.live();
+  const [early, late] = [await harness.watch({ viewer: 'ada', id: 't1' }), await harness.watch({ viewer: 'ben', id: 't2' })];
+  await early.confirm(1);
+  live.shut();
+  const publish = jest.spyOn(harness.bus.gates, 'publish');
+  live.back();
+  live.away();
+  harness.authority.newTicket(early.session);
+  await late.confirm(1);
+  const later = await harness.watch({ viewer: 'cleo', id: 't3' });
+  await later.confirm(1);
+  expect(publish.mock.calls.map(([, { kind }]) => kind)).not.toContain('open');
+  live.replaced({ offer: () => undefined, end: () => undefined });
+  await settled();
+  live.began(live.lastEpoch, harness.time.nowMs());
+  await early.confirm(live.lastEpoch);
+  expect(publish.mock.calls.map(([, { kind }]) => kind)).toContain('open');
+  publish.mockRestore();
+});

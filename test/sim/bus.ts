@@ -20,6 +20,7 @@ export class SimBus {
   readonly #time: SimTime;
   readonly #random: Random;
   readonly #maxLatencyMs: number;
+  readonly #count: (what: string) => void;
   readonly #chunks = new Map<string, Set<Listening<ChunkListener>>>();
   readonly #catchUps = new Map<string, Listening<() => readonly SealedChunk[]>>();
   readonly #gates = new Map<string, Listening<GateListener>>();
@@ -30,7 +31,9 @@ export class SimBus {
   readonly #arrivesMs = new Map<string, number>();
   #isOut = false;
 
-  constructor(time: SimTime, random: Random, maxLatencyMs: number) {
+  /** @param count for figures */
+  constructor(time: SimTime, random: Random, maxLatencyMs: number, count: (what: string) => void) {
+    this.#count = count;
     this.#time = time;
     this.#random = random;
     this.#maxLatencyMs = maxLatencyMs;
@@ -52,8 +55,7 @@ export class SimBus {
     return {
       chunks: {
         publish: (program, chunk) => {
-          for (const to of this.#chunks.get(program) ?? [])
-            this.#carry(`chunks ${program} ${to.process.boot}`, to, ({ chunk: tell }) => tell(chunk));
+          for (const to of this.#chunks.get(program) ?? []) this.#carryChunk(`chunks ${program} ${to.process.boot}`, to, chunk);
         },
         subscribe: (program, listener) => this.#join(this.#chunkListeners(program), { process, listener }),
         serveCatchUp: (program, chunks) => {
@@ -119,10 +121,32 @@ export class SimBus {
     return () => all.delete(one);
   }
 
+  /** Now and then one is lost, comes twice, or late. */
+  #carryChunk(way: string, to: Listening<ChunkListener>, chunk: SealedChunk): void {
+    const tell = ({ chunk: listener }: ChunkListener) => listener(chunk);
+    const chance = this.#random.next();
+    if (chance < 0.002) {
+      this.#count('messages: chunks lost');
+      return;
+    }
+    if (chance < 0.006) {
+      this.#count('messages: chunks that came twice');
+      this.#carry(way, to, tell);
+    } else if (chance < 0.01) {
+      this.#count('messages: chunks out of order');
+      this.#carry(`${way} round about`, to, tell, 150);
+      return;
+    }
+    this.#carry(way, to, tell);
+  }
+
   /** In the order of the calls. */
-  #carry<T>(way: string, to: Listening<T>, deliver: (listener: T) => void): void {
-    if (this.#isOut) return;
-    const atMs = Math.max(this.#arrivesMs.get(way) ?? 0, this.#time.nowMs + this.#latencyMs());
+  #carry<T>(way: string, to: Listening<T>, deliver: (listener: T) => void, moreMs = 0): void {
+    if (this.#isOut) {
+      this.#count('messages: lost on the bus');
+      return;
+    }
+    const atMs = Math.max(this.#arrivesMs.get(way) ?? 0, this.#time.nowMs + this.#latencyMs() + moreMs);
     this.#arrivesMs.set(way, atMs);
     this.#time.at(atMs, () => {
       if (to.process.isAlive) deliver(to.listener);

@@ -27,11 +27,14 @@ export class SimDisk {
   /** Refuses every write until then. */
   refusesUntilMs = 0;
 
-  constructor() {
+  /** @param view what its view of confirmed time is made with */
+  constructor(view: (sql: string) => string) {
     copyFileSync(template, this.file);
     this.#db = openToWrite(this.file);
     // What a process has committed survives that process; only of a machine is FULL asked more.
     this.#db.pragma('synchronous = OFF');
+    const sql = String(this.#db.prepare("SELECT sql FROM sqlite_master WHERE name = 'confirmed'").pluck().get());
+    if (view(sql) !== sql) this.#db.exec(`DROP VIEW confirmed; ${view(sql)}`);
     this.#append = chainWriter(this.#db);
   }
 
@@ -48,6 +51,7 @@ export class SimDisk {
 interface Waiting {
   /** As it was handed in. */
   readonly entry: Entry;
+  readonly atMs: number;
   readonly pending: Pending;
   readonly resolve: (entered: Entered) => void;
   readonly reject: (error: Error) => void;
@@ -58,7 +62,12 @@ export interface LedgerHooks {
   written(entry: Entry): Entry;
   /** Whether an entry is acknowledged before it is durable: a fault. */
   isEager(entry: Entry): boolean;
+  /** When an entry is said to have been made. */
+  stampMs(entry: Entry, monoMs: number): number;
+  /** @param monoMs when it was made */
   durable(entry: Entry, monoMs: number): void;
+  /** The disk did not take what there was. */
+  refused(): void;
 }
 
 /** The ledger of one process on that disk: group commit, on a clock that a simulator runs. What waits dies with the process. */
@@ -69,6 +78,7 @@ export class SimLedger implements Ledger {
   readonly #random: Random;
   readonly #hooks: LedgerHooks;
   #queue: Waiting[] = [];
+  readonly #foreign = new Set<(entered: Entered) => void>();
   #isFlushing = false;
   #fault: LedgerState['fault'];
   #closed = false;
@@ -88,19 +98,26 @@ export class SimLedger implements Ledger {
   append(entry: Entry): Promise<Entered> {
     if (this.#closed) return Promise.reject(new TollcastError('ledger-closed', 'the ledger is closed'));
     const { boot } = this.#process;
-    const monoMs = this.#process.nowMs();
+    const atMs = this.#process.nowMs();
+    const monoMs = this.#hooks.stampMs(entry, atMs);
     const written = this.#hooks.written(entry);
     const pending = { boot, monoMs, wallMs: wallMsOf(this.#process, monoMs), entry: written, body: bodyOf(written) };
     const { promise, resolve, reject } = Promise.withResolvers<Entered>();
-    this.#queue.push({ entry, pending, resolve, reject });
+    this.#queue.push({ entry, atMs, pending, resolve, reject });
     if (this.#hooks.isEager(entry)) resolve({ ...pending, seq: 0, hash: '' });
     if (!this.#isFlushing)
       this.#flushSoon(this.#random.chance(0.02) ? this.#random.between(100, 800) : this.#random.between(2, 20));
     return promise;
   }
 
-  onForeign(): () => void {
-    return () => undefined;
+  onForeign(listener: (entered: Entered) => void): () => void {
+    this.#foreign.add(listener);
+    return () => this.#foreign.delete(listener);
+  }
+
+  /** Another process has written. */
+  foreign(entered: Entered): void {
+    for (const tell of this.#foreign) tell(entered);
   }
 
   async close(): Promise<void> {
@@ -117,6 +134,7 @@ export class SimLedger implements Ledger {
     this.#isFlushing = false;
     if (this.#time.nowMs < this.#disk.refusesUntilMs) {
       this.#fault ??= { code: 'SQLITE_FULL', message: 'the disk is full', sinceMs: this.#process.nowMs() };
+      this.#hooks.refused();
       this.#flushSoon(250);
       return;
     }
@@ -124,8 +142,8 @@ export class SimLedger implements Ledger {
     const batch = this.#queue;
     this.#queue = [];
     const places = this.#disk.commit(batch.map(({ pending }) => pending));
-    for (const [at, { entry, pending, resolve }] of batch.entries()) {
-      this.#hooks.durable(entry, pending.monoMs);
+    for (const [at, { entry, atMs, pending, resolve }] of batch.entries()) {
+      this.#hooks.durable(entry, atMs);
       resolve({ ...pending, seq: places[at]?.seq ?? 0, hash: places[at]?.hash ?? '' });
     }
   }

@@ -1,122 +1,126 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { ProgressLine } from '../../src/cli/progress-line.ts';
 import { FAULTS } from './faults.ts';
 import { Violation } from './oracle.ts';
-import { type SimResult, simulate } from './world.ts';
+import { type Line, Report, totalsOf } from './report.ts';
+import { type Found, search } from './search.ts';
+import { simulate } from './world.ts';
 
 /** `npm run sim`: runs whole deployments, with everybody who has to do with them, on a simulated clock, network and disk. */
 
 interface Options {
   readonly seed?: string;
   readonly seeds: string;
+  readonly step: string;
   readonly hours?: string;
   readonly jobs: string;
   readonly fault?: string;
+  readonly faults?: boolean;
   readonly json?: boolean;
 }
 
-type Totals = Record<string, number>;
-type Line = { readonly seed: number } & ({ readonly totals: Totals } | { readonly failed: string });
-
 const MINUTE_MS = 60_000;
+
+/** Set by a signal: what is done so far is told. */
+let isInterrupted = false;
+const children = new Set<ChildProcess>();
 
 async function main(): Promise<void> {
   const program = new Command('npm run sim --')
     .description('simulates deployments, each from a seed, and checks what must always hold (DESIGN.md, section 5)')
     .option('--seed <n>', 'this one only: a seed that failed fails again, in the same way')
     .option('--seeds <n>', 'so many, from 1 on, or from --seed on', '1000')
+    .option('--step <n>', 'each so many after the one before', '1')
     .option('--hours <h>', 'how long each lasts in its own time; a minute unless given')
     .option('--jobs <n>', 'processes at once', '2')
     .option('--fault <name>', `a rule to break on purpose: ${Object.keys(FAULTS).join('; ')}`)
+    .option('--faults', 'looks for each of these, until a seed fails')
     .option('--json', 'a line of JSON for each seed')
     .parse();
   const options = program.opts<Options>();
+  if (options.faults) {
+    await faults(Number(options.seed ?? 1), options);
+    return;
+  }
   const isOne = options.seed !== undefined && program.getOptionValueSource('seeds') === 'default';
   const [first, count] = [Number(options.seed ?? 1), isOne ? 1 : Number(options.seeds)];
   const jobs = Math.min(count, Number(options.jobs));
   if (options.fault !== undefined && FAULTS[options.fault] === undefined) program.error(`there is no fault "${options.fault}"`);
-  if (jobs > 1) await inProcesses(first, count, jobs, options);
-  else await here(first, count, options);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
+  const report = new Report(count, options.json === true);
+  if (jobs > 1) await inProcesses(first, count, jobs, options, report);
+  else await here(first, count, options, report);
+  report.end();
 }
 
-async function here(first: number, count: number, options: Options): Promise<void> {
+/** One after another, or each process so many: `first` and `step` are places in their order then. */
+async function faults(first: number, { seeds, jobs, step, json }: Options): Promise<void> {
+  const names = Object.keys(FAULTS);
+  const take = (found: Found) => {
+    if (found.as === '') process.exitCode = 1;
+    process.stdout.write(
+      json ? `${JSON.stringify(found)}\n` : `${found.fault}: seed ${found.seed}: ${found.as || 'NOT FOUND'}\n`,
+    );
+  };
+  if (json) {
+    for (let at = first - 1; at < names.length; at += Number(step))
+      take(await search(names[at] as string, Number(seeds), MINUTE_MS));
+    return;
+  }
+  const shares = Array.from({ length: Number(jobs) }, (_, at) =>
+    linesOf(['--faults', '--seed', at + 1, '--step', jobs, '--seeds', seeds, '--json'], (line) =>
+      take(JSON.parse(line) as Found),
+    ),
+  );
+  await Promise.all(shares);
+}
+
+/** Of another of these processes. */
+async function linesOf(args: readonly (string | number)[], take: (line: string) => void): Promise<void> {
+  const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args.map(String)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.add(child);
+  for await (const line of createInterface({ input: child.stdout })) take(line);
+  children.delete(child);
+}
+
+function interrupt(): void {
+  isInterrupted = true;
+  process.exitCode = 130;
+  for (const child of children) child.kill();
+}
+
+async function here(first: number, count: number, options: Options, report: Report): Promise<void> {
   const fault = options.fault === undefined ? undefined : FAULTS[options.fault];
   const forMs = options.hours === undefined ? MINUTE_MS : Number(options.hours) * 60 * MINUTE_MS;
-  const report = new Report(count, options);
-  for (let seed = first; seed < first + count; seed++) {
-    report.take(
-      await simulate({ seed, forMs, fault }).then(
-        (result) => ({ seed, totals: totalsOf(result) }),
-        (error: Error) => ({ seed, failed: error instanceof Violation ? error.message : String(error.stack) }),
-      ),
+  for (let at = 0; at < count && !isInterrupted; at++) {
+    const seed = first + at * Number(options.step);
+    const line = await simulate({ seed, forMs, fault }).then(
+      (result): Line => ({ seed, totals: totalsOf(result) }),
+      (error: Error): Line => ({ seed, failed: error instanceof Violation ? error.message : String(error.stack) }),
     );
+    report.take(line);
   }
-  report.end();
 }
 
-/** Each process takes a share of the seeds, one after another. */
-async function inProcesses(first: number, count: number, jobs: number, options: Options): Promise<void> {
-  const report = new Report(count, options);
-  const share = Math.ceil(count / jobs);
+/** Each process takes one seed in so many: interrupted, they have all come about as far. */
+async function inProcesses(first: number, count: number, jobs: number, options: Options, report: Report): Promise<void> {
   const runs = Array.from({ length: jobs }, async (_, at) => {
-    const from = first + at * share;
-    const seeds = Math.min(share, first + count - from);
-    if (seeds <= 0) return;
-    const args = ['--seed', from, '--seeds', seeds, '--jobs', 1, '--json'].map(String);
+    const seeds = Math.ceil((count - at) / jobs);
+    const args = ['--seed', first + at, '--seeds', seeds, '--step', jobs, '--jobs', 1, '--json'];
     if (options.hours !== undefined) args.push('--hours', options.hours);
     if (options.fault !== undefined) args.push('--fault', options.fault);
-    const child = spawn(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    let taken = 0;
+    await linesOf(args, (line) => {
+      report.take(JSON.parse(line) as Line);
+      taken++;
     });
-    for await (const line of createInterface({ input: child.stdout })) report.take(JSON.parse(line) as Line);
+    if (taken < seeds && !isInterrupted) report.crashed(`a process ended after ${taken} of its ${seeds} seeds`);
   });
   await Promise.all(runs);
-  report.end();
-}
-
-const totalsOf = ({ counts, billedMs }: SimResult): Totals => ({ ...counts, billedMs });
-
-/** What there is to say: of each seed for a machine, of all of them for people. */
-class Report {
-  readonly #count: number;
-  readonly #options: Options;
-  readonly #progress = new ProgressLine();
-  readonly #fromMs = performance.now();
-  readonly #totals: Totals = {};
-  #done = 0;
-  #failed = 0;
-
-  constructor(count: number, options: Options) {
-    this.#count = count;
-    this.#options = options;
-  }
-
-  take(line: Line): void {
-    this.#done++;
-    if (this.#options.json) process.stdout.write(`${JSON.stringify(line)}\n`);
-    if ('failed' in line) {
-      this.#failed++;
-      process.exitCode = 1;
-      if (!this.#options.json) process.stdout.write(`seed ${line.seed}: ${line.failed}\n`);
-    } else {
-      for (const [name, value] of Object.entries(line.totals)) this.#totals[name] = (this.#totals[name] ?? 0) + value;
-    }
-    this.#progress.show(() => `${this.#done} of ${this.#count} seeds, ${this.#failed} failed …`);
-  }
-
-  end(): void {
-    this.#progress.clear();
-    if (this.#options.json) return;
-    const seconds = (performance.now() - this.#fromMs) / 1_000;
-    const { billedMs = 0, ...counts } = this.#totals;
-    const figures = Object.entries({ ...counts, 'hours billed': Math.round(billedMs / 36_000) / 100 });
-    for (const [name, value] of figures) process.stdout.write(`${name.padEnd(14)}${value.toLocaleString('en').padStart(14)}\n`);
-    const rate = ((seconds * 1_000) / this.#done).toFixed(0);
-    process.stdout.write(`${this.#done} seeds in ${seconds.toFixed(0)} s (${rate} ms each), ${this.#failed} failed\n`);
-  }
 }
 
 await main();

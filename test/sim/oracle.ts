@@ -3,10 +3,15 @@ import { intersect, normalise, totalMs } from '../../src/billing/spans.ts';
 import type { SpanMs, ViewingRecord } from '../../src/billing/viewing-record.ts';
 import { MAX_SERVED_GAP_MS } from '../../src/edge/served-time.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
+import type { SealedChunk } from '../../src/media/chunk.ts';
+import type { WireChunk } from '../e2e/wire-chunk.ts';
+import { DebtWatch } from './debts.ts';
+import { EpochWatch } from './epochs.ts';
 import type { SimProcess, SimTime } from './time.ts';
+import { deviceOf } from './viewer.ts';
 
-/** DESIGN.md, section 5, by its numbers; what cannot be broken here is not among them. */
-export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 10;
+/** DESIGN.md, section 5, by its numbers. */
+export type Invariant = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10;
 
 /** Something that must always hold did not. */
 export class Violation extends Error {
@@ -18,16 +23,24 @@ export class Violation extends Error {
   }
 }
 
-/** Looking for bytes takes longer than for text, in which an entry would have them. */
-const RAW_KEYS_SOUGHT = 3;
+/** How long after what interrupts a picture its viewer may be granted another catch-up for it, which it may have been already. */
+const INTERRUPTED_MS = 10_000;
+
+const ON_THE_WAY_MS = 1_000;
 
 /** Edges report every 2 s. */
 const LAST_REPORT_MS = 2_000;
 
-interface Seen {
+/** Why a bill may be short of what was served. */
+export type GaveAway = 'killed' | 'edge-died' | 'capped' | 'outage';
+
+export interface Who {
   readonly viewer: string;
   readonly program: string;
-  readonly token: string;
+  readonly device: string;
+}
+
+interface Seen extends Who {
   /** Whose clock its ledger times are by. */
   readonly process: SimProcess;
   /** Durable receipts: when they were stamped and became so. */
@@ -36,6 +49,10 @@ interface Seen {
   newestKey?: { readonly epoch: number; readonly atMs: number; readonly isFirst: boolean };
   /** The edges that it was given tickets for. */
   readonly sentTo: Set<string>;
+  /** When an edge that it had not been sent to reported it last. */
+  readonly madeUpMs: Map<string, number>;
+  /** It was sent to that edge while such a report was on its way. */
+  isMadeUp: boolean;
   /** When chunks were sent to it, by each edge. */
   readonly sends: Map<string, number[]>;
   /** When it was stopped, revoked or superseded: no later key. */
@@ -43,14 +60,7 @@ interface Seen {
   /** Its end is durable. */
   hasEnded: boolean;
   /** Its bill may be short of what it was served, and by what. */
-  readonly gaveAway: Set<'killed' | 'edge-died' | 'capped' | 'outage'>;
-}
-
-interface EpochTruth {
-  readonly run: string;
-  readonly beganMs: number;
-  endedMs?: number;
-  lastCounter: number;
+  readonly gaveAway: Set<GaveAway>;
 }
 
 /** Sees all that truly happens, by the one time that nobody else sees, and holds what the system says against it. */
@@ -58,79 +68,88 @@ export class Oracle {
   readonly #time: SimTime;
   readonly #slackMs: number;
   readonly viewings = new Map<string, Seen>();
-  readonly #epochs = new Map<string, EpochTruth>();
-  readonly #current = new Map<string, string>();
-  readonly #keys = new Map<string, string>();
+  readonly epochs: EpochWatch;
+  readonly debts = new DebtWatch();
   #violation: Violation | undefined;
   /** Until then edges may not have heard that a gate is closed: a named allowance, of a second. */
   #deafUntilMs = 0;
+  #interruptedMs = Number.NEGATIVE_INFINITY;
+  /** When each viewer of a program was granted a catch-up last. */
+  readonly #catchUps = new Map<string, number>();
   /** For figures. */
-  readonly counts = { viewings: 0, receipts: 0, chunks: 0, keys: 0, kills: 0, statements: 0 };
+  readonly counts: Record<string, number> = {};
 
   /** @param slackMs what a message may be on its way: by so much times from another host may be wrong */
   constructor(time: SimTime, slackMs: number) {
     this.#time = time;
     this.#slackMs = slackMs;
+    this.epochs = new EpochWatch(time, (invariant, what) => this.fail(invariant, what));
+  }
+
+  count(what: string, by = 1): void {
+    this.counts[what] = (this.counts[what] ?? 0) + by;
+  }
+
+  broadcastBegan(run: string, process: SimProcess): void {
+    this.epochs.broadcastBegan(run, process);
+    this.count('broadcasts');
   }
 
   began(program: string, epoch: number, run: string): void {
-    const name = `${program} ${epoch}`;
-    if (this.#epochs.has(name)) this.fail(2, `epoch ${epoch} of ${program} began twice`);
-    this.ended(program);
-    this.#epochs.set(name, { run, beganMs: this.#time.nowMs, lastCounter: -1 });
-    this.#current.set(program, name);
+    this.epochs.began(program, epoch, run);
+    this.count('epochs');
   }
 
-  /** No epoch of a program lasts any more. */
-  ended(program: string): void {
-    const current = this.#epochs.get(this.#current.get(program) ?? '');
-    if (current !== undefined) current.endedMs ??= this.#time.nowMs;
+  /** An encryptor process is given a key. */
+  keyMade(program: string, epoch: number, contentKey: Uint8Array, process: SimProcess): void {
+    if (this.epochs.keyMade(program, epoch, Buffer.from(contentKey).toString('hex'), process)) this.count('keys');
   }
 
-  keyMade(program: string, epoch: number, key: string): void {
-    const name = `${program} ${epoch}`;
-    const before = this.#keys.get(key);
-    if (before !== undefined && before !== name) this.fail(2, `the key of ${before} is that of ${name} too`);
-    this.#keys.set(key, name);
-    this.counts.keys++;
-  }
-
-  sealed(program: string, epoch: number, counter: number, run: string): void {
-    const truth = this.#epochs.get(`${program} ${epoch}`);
-    if (truth === undefined || truth.run !== run) this.fail(2, `a chunk of epoch ${epoch} of ${program} from ${run}`);
-    else if (counter <= truth.lastCounter) this.fail(2, `counter ${counter} of epoch ${epoch} of ${program} again`);
-    else truth.lastCounter = counter;
+  sealed(program: string, chunk: SealedChunk, run: string): void {
+    this.epochs.sealed(program, chunk, run);
+    this.count('chunks sealed');
   }
 
   durable(entry: Entry, stampedMs: number, process: SimProcess): void {
     if (entry.kind === 'consent') {
-      const { viewer, program, token } = entry;
-      const known = this.viewings.get(entry.viewing);
-      if (known === undefined) this.#see(entry.viewing, viewer, program, token, process);
+      const { viewer, program } = entry;
+      this.#see(entry.viewing, { viewer, program, device: deviceOf(viewer) }, process);
     } else if (entry.kind === 'receipt') {
       const durableMs = this.#time.nowMs;
       this.viewings.get(entry.viewing)?.receipts.set(entry.epoch, { stampedMs: process.startedMs + stampedMs, durableMs });
-      this.counts.receipts++;
+      this.count('receipts');
     } else if (entry.kind === 'viewing-ended') {
       const seen = this.viewings.get(entry.viewing);
-      if (seen !== undefined) seen.hasEnded = true;
+      if (seen !== undefined) {
+        seen.hasEnded = true;
+        this.debts.ended(entry.viewing, seen, process.startedMs + stampedMs);
+      }
+    } else if (entry.kind === 'epoch-begun') {
+      this.epochs.durable(entry.program, entry.epoch);
     }
   }
 
   /** A process that had the viewings whose end is not durable died. */
   killed(process: SimProcess): void {
-    this.counts.kills++;
     for (const seen of this.viewings.values()) if (seen.process === process && !seen.hasEnded) seen.gaveAway.add('killed');
   }
 
-  admitted(viewing: string, viewer: string, program: string, token: string, process: SimProcess): void {
-    this.#see(viewing, viewer, program, token, process);
-    this.counts.viewings++;
+  admitted(viewing: string, who: Who, process: SimProcess): void {
+    const seen = this.#see(viewing, who, process);
+    this.count('viewings');
+    const owes = this.debts.at(seen, this.#time.nowMs);
+    if (owes !== undefined) this.fail(4, `${viewing} was given a key, though ${who.viewer} left ${owes} unconfirmed`);
   }
 
-  /** A key leaves the authority. @param to whose channel it leaves on */
-  keySent(viewing: string, epoch: number, to: string): void {
+  /** @param underWay the viewings of one viewer and program that go on */
+  underWay(viewing: string, underWay: number, atMost: number): void {
+    if (underWay > atMost) this.fail(5, `${viewing} is one of ${underWay} viewings of one viewer, of which ${atMost} may go on`);
+  }
+
+  /** A key leaves the authority. @param to whose channel it leaves on, and which device is at its other end */
+  keySent(viewing: string, epoch: number, to: string, device: string): void {
     const seen = this.#seen(viewing);
+    if (device !== seen.device) this.fail(1, `a key of ${viewing} was sent to ${device}`);
     if (to !== viewing) this.fail(1, `a key of ${viewing} was sent to ${to}`);
     const last = seen.newestKey;
     const isFurther = last === undefined || epoch > last.epoch;
@@ -139,19 +158,22 @@ export class Oracle {
     const atJoin = last?.isFirst && last.atMs === this.#time.nowMs;
     if (isFurther && last !== undefined && !atJoin && !seen.received.has(last.epoch))
       this.fail(4, `${viewing} was sent the key of epoch ${epoch}, but had not answered that of epoch ${last.epoch}`);
+    if (isFurther) this.debts.given(viewing);
     if (isFurther) seen.newestKey = { epoch, atMs: this.#time.nowMs, isFirst: last === undefined };
   }
 
   /** The authority has taken a good receipt. */
   received(viewing: string, epoch: number): void {
-    this.#seen(viewing).received.add(epoch);
+    const seen = this.#seen(viewing);
+    if (!seen.received.has(epoch)) this.debts.confirmed(viewing, seen, this.#time.nowMs);
+    seen.received.add(epoch);
   }
 
   closed(viewing: string): void {
     this.#seen(viewing).closedMs ??= this.#time.nowMs;
   }
 
-  gaveAway(viewing: string, why: 'killed' | 'edge-died' | 'capped' | 'outage'): void {
+  gaveAway(viewing: string, why: GaveAway): void {
     this.viewings.get(viewing)?.gaveAway.add(why);
   }
 
@@ -160,21 +182,64 @@ export class Oracle {
     this.#deafUntilMs = this.#time.nowMs + 1_000;
   }
 
-  /** A ticket leaves the authority. */
-  ticketSent(viewing: string, url: string): void {
-    this.#seen(viewing).sentTo.add(url.split('/v1/')[0] ?? '');
+  /** An edge is told of a ticket. */
+  sentTo(viewing: string, edge: string): void {
+    const seen = this.#seen(viewing);
+    seen.sentTo.add(edge);
+    if (this.#time.nowMs - (seen.madeUpMs.get(edge) ?? Number.NEGATIVE_INFINITY) < ON_THE_WAY_MS) seen.isMadeUp = true;
+  }
+
+  wasSentTo(viewing: string, edge: string): boolean {
+    return this.viewings.get(viewing)?.sentTo.has(edge) ?? true;
+  }
+
+  /** An edge that a viewing was never sent to says that it served it. Of one that it was sent to nobody could tell. */
+  madeUp(viewing: string, edge: string): void {
+    this.#seen(viewing).madeUpMs.set(edge, this.#time.nowMs);
   }
 
   /** A chunk leaves an edge. */
-  chunkSent(viewing: string, epoch: number, edge: string): void {
+  chunkSent(viewing: string, { epoch, counter, bytes }: WireChunk, edge: string): void {
     const seen = this.#seen(viewing);
     if (!seen.receipts.has(epoch)) this.fail(3, `${viewing} was sent a chunk of epoch ${epoch}, whose receipt is not durable`);
+    const fault = this.epochs.fault(
+      seen.program,
+      epoch,
+      counter,
+      bytes,
+      Math.max(0, this.#deafUntilMs - this.#time.nowMs) + this.#slackMs,
+    );
+    if (fault !== undefined) this.fail(9, `${viewing} was sent ${fault}`);
     if (seen.closedMs !== undefined && this.#time.nowMs > Math.max(seen.closedMs, this.#deafUntilMs) + this.#slackMs)
       this.fail(5, `${viewing} was sent a chunk after its end at ${seen.closedMs} ms`);
     const sends = seen.sends.get(edge) ?? [];
     seen.sends.set(edge, sends);
-    sends.push(this.#time.nowMs);
-    this.counts.chunks++;
+    if (sends.at(-1) !== this.#time.nowMs) sends.push(this.#time.nowMs);
+    this.count('chunks sent');
+  }
+
+  /** What a viewer sees was interrupted, and not by itself: a catch-up may be given again. */
+  interrupted(): void {
+    this.#interruptedMs = this.#time.nowMs;
+  }
+
+  /** A viewing is granted a free catch-up: the first is a present, each further one comes after a period that was paid for. */
+  catchUp(viewing: string, periodMs: number): void {
+    const seen = this.#seen(viewing);
+    const nowMs = this.#time.nowMs;
+    const name = `${seen.process.boot} ${seen.program} ${seen.viewer}`;
+    const lastMs = this.#catchUps.get(name);
+    this.#catchUps.set(name, nowMs);
+    this.count('catch-ups');
+    if (lastMs === undefined || this.#interruptedMs >= lastMs - INTERRUPTED_MS) return;
+    // What was served before may have been reported after it.
+    const since = [{ fromMs: lastMs - LAST_REPORT_MS - this.#slackMs, toMs: nowMs }];
+    let paidMs = 0;
+    for (const own of this.viewings.values())
+      if (own.process === seen.process && own.program === seen.program && own.viewer === seen.viewer)
+        paidMs += totalMs(intersect(since, intersect(this.#confirmed(own), this.#served(own))));
+    if (paidMs + this.#slackMs * 4 < periodMs)
+      this.fail(5, `${viewing} was given another free catch-up after ${paidMs} ms that were paid for`);
   }
 
   /** Notes what was broken first: whoever is about to be told may be the system itself, which would swallow it. */
@@ -190,10 +255,11 @@ export class Oracle {
   /** What the ledger makes of a viewing, against what was true of it. */
   checkRecord(record: ViewingRecord, billedMs: number): void {
     const seen = this.viewings.get(record.viewing);
-    if (seen === undefined) return;
-    this.counts.statements++;
+    if (seen === undefined || seen.isMadeUp) return;
+    this.count('statements');
     if (record.receipts !== seen.receipts.size)
       this.fail(6, `${record.viewing} has ${record.receipts} receipts in the ledger, of ${seen.receipts.size} that are durable`);
+    this.#checkConfirmed(record, seen);
     const { startedMs, endedMs } = record;
     const lasted =
       startedMs === undefined ? [] : [{ fromMs: seen.process.startedMs + startedMs, toMs: this.#wholeMs(seen, endedMs) }];
@@ -208,42 +274,50 @@ export class Oracle {
       this.fail(5, `${record.viewing} is billed ${billedMs} ms only of ${totalMs(paidFor)} ms (${record.endedBy})`);
   }
 
+  /** Whatever was served: no time is confirmed that no receipt covers. */
+  #checkConfirmed({ viewing, confirmed }: ViewingRecord, seen: Seen): void {
+    const { startedMs } = seen.process;
+    const spans = confirmed.map(({ fromMs, toMs }) => ({ fromMs: fromMs + startedMs, toMs: toMs + startedMs }));
+    const beyondMs = totalMs(spans) - totalMs(intersect(spans, this.#confirmed(seen)));
+    if (beyondMs > this.#slackMs * (spans.length + 1))
+      this.fail(5, `${viewing} has ${beyondMs} ms confirmed which none of its receipts covers`);
+  }
+
   /** What the server told at the end, against the ledger. */
   checkTold(viewing: string, toldMs: number, billedMs: number): void {
     // A process that dies may have told what it had not recorded.
     if (this.viewings.get(viewing)?.gaveAway.has('killed')) return;
-    if (Math.abs(toldMs - billedMs) > this.#slackMs * 4)
-      this.fail(7, `${viewing} was told ${toldMs} ms, and is billed ${billedMs} ms`);
+    if (toldMs !== billedMs) this.fail(7, `${viewing} was told ${toldMs} ms, and is billed ${billedMs} ms`);
   }
 
-  /** No key may be on the disk in any form. */
-  checkDisk(file: string): void {
+  /** No key may be on the disk in any form, nor in a log. */
+  checkWritten(file: string, log: string): void {
     const bytes = Buffer.concat([file, `${file}-wal`].map((each) => readIfThere(each)));
-    const text = bytes.toString('latin1');
-    const written = new Set([...(text.match(/[0-9a-f]{64}/g) ?? []), ...(text.match(/[\w-]{43}/g) ?? [])]);
-    let raw = 0;
-    for (const [key, name] of this.#keys) {
-      const isText = written.has(key) || written.has(Buffer.from(key, 'hex').toString('base64url'));
-      const isRaw = raw++ < RAW_KEYS_SOUGHT && bytes.includes(Buffer.from(key, 'hex'));
-      if (isText || isRaw) this.fail(1, `the key of ${name} is on the disk`);
+    for (const [key, { name }] of this.epochs.keys) {
+      const raw = Buffer.from(key, 'hex');
+      const forms = [raw, Buffer.from(key), Buffer.from(raw.toString('base64url'))];
+      if (forms.some((form) => bytes.includes(form))) this.fail(1, `the key of ${name} is on the disk`);
+      if (log.includes(key) || log.includes(raw.toString('base64url'))) this.fail(1, `the key of ${name} is in the log`);
     }
   }
 
-  #see(viewing: string, viewer: string, program: string, token: string, process: SimProcess): Seen {
+  #see(viewing: string, who: Who, process: SimProcess): Seen {
+    const known = this.viewings.get(viewing);
+    if (known !== undefined) return known;
     const seen: Seen = {
-      viewer,
-      program,
-      token,
+      ...who,
       process,
       receipts: new Map(),
       received: new Set(),
       sentTo: new Set(),
+      madeUpMs: new Map(),
+      isMadeUp: false,
       sends: new Map(),
       hasEnded: false,
       gaveAway: new Set(),
     };
-    this.viewings.set(viewing, this.viewings.get(viewing) ?? seen);
-    return this.viewings.get(viewing) ?? seen;
+    this.viewings.set(viewing, seen);
+    return seen;
   }
 
   #seen(viewing: string): Seen {
@@ -258,9 +332,8 @@ export class Oracle {
 
   #confirmed(seen: Seen): SpanMs[] {
     const spans = [...seen.receipts].flatMap(([epoch, { stampedMs }]) => {
-      const truth = this.#epochs.get(`${seen.program} ${epoch}`);
-      if (truth === undefined) return [];
-      return [{ fromMs: Math.max(truth.beganMs, stampedMs), toMs: truth.endedMs ?? this.#time.nowMs }];
+      const lasted = this.epochs.lasted(seen.program, epoch);
+      return lasted === undefined ? [] : [{ ...lasted, fromMs: Math.max(lasted.fromMs, stampedMs) }];
     });
     return normalise(spans);
   }

@@ -79,13 +79,16 @@ export class SimProcess implements Clock, Timers {
   readonly #time: SimTime;
   /** When it began, by the time that nobody sees. */
   readonly startedMs: number;
+  readonly #driftMs: (sinceMs: number) => number;
   #isAlive = true;
 
-  constructor(time: SimTime, boot: string, wallAnchorMs: number) {
+  /** @param driftMs by how much its clock is wrong after so long: a fault */
+  constructor(time: SimTime, boot: string, wallAnchorMs: number, driftMs: (sinceMs: number) => number = () => 0) {
     this.#time = time;
     this.boot = boot;
     this.wallAnchorMs = wallAnchorMs;
     this.startedMs = time.nowMs;
+    this.#driftMs = driftMs;
   }
 
   get isAlive(): boolean {
@@ -97,7 +100,8 @@ export class SimProcess implements Clock, Timers {
   }
 
   nowMs(): number {
-    return this.#time.nowMs - this.startedMs;
+    const sinceMs = this.#time.nowMs - this.startedMs;
+    return sinceMs + this.#driftMs(sinceMs);
   }
 
   after(delayMs: number, run: () => void): () => void {

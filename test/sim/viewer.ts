@@ -24,6 +24,8 @@ export const CHARACTERS = [
 ] as const;
 export type Character = (typeof CHARACTERS)[number];
 
+export const deviceOf = (viewer: string): string => `device of ${viewer}`;
+
 /** One who watches, or tries to. */
 export class SimViewer {
   readonly name: string;
@@ -52,12 +54,12 @@ export class SimViewer {
   }
 
   get device(): string {
-    return `device of ${this.name}`;
+    return deviceOf(this.name);
   }
 
   async watch(): Promise<void> {
     if (this.#over) return;
-    const channel = new SimChannel(this.#time, this.#random, (message) => this.#take(message, channel));
+    const channel = new SimChannel(this.device, this.#time, this.#random, (message) => this.#take(message, channel));
     this.#channel = channel;
     this.session = await this.#world.watch(this, channel);
     if (this.session === undefined) this.#later(this.#random.between(500, 4_000), () => void this.watch());
@@ -113,7 +115,7 @@ export class SimViewer {
         return;
       case 'ended':
         this.#media?.leave();
-        this.#world.told(this.session?.id ?? '', message.usage.billableMs, message.reason);
+        this.#world.told(this.session?.id ?? '', message.usage.billableMs);
         this.session = undefined;
         if (message.reason !== 'stopped' && !this.#over) this.#later(this.#random.between(500, 8_000), () => void this.watch());
         return;
@@ -129,18 +131,22 @@ export class SimViewer {
     const good = receipt(proofOf(key));
     switch (this.character) {
       case 'silent':
+        if (this.#patience <= 0) this.#world.oracle.count('cheats: keys left unanswered');
         if (--this.#patience > 0) this.#confirm(good, this.#random.between(5, 200));
         return;
       case 'late':
         this.#confirm(good, this.#random.between(5, 3_000));
         return;
       case 'forger':
+        this.#world.oracle.count('cheats: forged receipts', 2);
+        this.#world.oracle.count('cheats: receipts of others or repeated', this.#answered.length);
         this.#confirm(receipt('guessed'), 5);
         this.#confirm(receipt(proofOf(key), this.#world.otherViewing(viewing)), 6);
         for (const old of this.#answered) this.#confirm(old, 7);
         if (this.#random.chance(0.7)) this.#confirm(good, this.#random.between(5, 400));
         break;
       case 'repeater':
+        this.#world.oracle.count('cheats: receipts of others or repeated', 2);
         for (let time = 0; time < 3; time++) this.#confirm(good, this.#random.between(5, 600));
         break;
       default:
@@ -171,11 +177,13 @@ export class SimViewer {
 
   #resume(session: ViewingSession): void {
     if (this.session !== session) return;
-    const channel = new SimChannel(this.#time, this.#random, (message) => this.#take(message, channel));
+    const by = this.#random.chance(0.1) ? deviceOf('a thief') : this.device;
+    const channel = new SimChannel(by, this.#time, this.#random, (message) => this.#take(message, channel));
     channel.viewing = session.id;
-    const by = this.#random.chance(0.1) ? 'device of a thief' : this.device;
+    if (by !== this.device) this.#world.oracle.count('cheats: a resume by another device');
     this.#world.resume(session.id, resumeOf(session.id, by), channel).then(
       () => {
+        if (by !== this.device) return;
         this.#channel = channel;
       },
       () => {
@@ -206,6 +214,8 @@ export class SimViewer {
 
 /** A control socket: what is sent arrives in order, a little later, while it is open. */
 export class SimChannel implements Channel {
+  /** At its other end. */
+  readonly device: string;
   readonly #time: SimTime;
   readonly #random: Random;
   readonly #arrived: (message: ServerMessage) => void;
@@ -215,7 +225,8 @@ export class SimChannel implements Channel {
   #lastMs = 0;
   isCut = false;
 
-  constructor(time: SimTime, random: Random, arrived: (message: ServerMessage) => void) {
+  constructor(device: string, time: SimTime, random: Random, arrived: (message: ServerMessage) => void) {
+    this.device = device;
     this.#time = time;
     this.#random = random;
     this.#arrived = arrived;
@@ -272,6 +283,7 @@ export class SimMediaSocket implements MediaSocket {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.#world.left(this);
     this.#detach?.();
     this.#lost();
   }
@@ -297,6 +309,7 @@ export class SimMediaSocket implements MediaSocket {
   leave(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    this.#world.left(this);
     this.#detach?.();
   }
 }
