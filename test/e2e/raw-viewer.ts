@@ -77,8 +77,9 @@ export class RawViewer {
     this.say({ type: 'resume', viewing, jws: await signResume({ viewing, challenge }, this.device) });
   }
 
+  /** An answer that was for a socket before is for nobody while the next one connects. */
   say(message: object): void {
-    this.control.send(JSON.stringify(message));
+    if (this.control.readyState !== WebSocket.CONNECTING) this.control.send(JSON.stringify(message));
   }
 
   async confirm(epoch: number): Promise<void> {
