@@ -1,4 +1,5 @@
+import { amf0Target } from './amf0-target.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [];
+export const TARGETS: readonly FuzzTarget[] = [amf0Target];
