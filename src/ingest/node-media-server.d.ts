@@ -44,8 +44,6 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
     /** By chunk stream id. */
     inPackets: Map<number, RtmpPacket>;
     inChunkSize: number;
-    /** An FLV parser with a buffer of 1 MiB. */
-    flv: unknown;
     onOutputCallback: (bytes: Buffer) => void;
 
     /** Parses the server's side of the handshake, then chunks. */

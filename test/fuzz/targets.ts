@@ -1,5 +1,6 @@
 import { amf0Target } from './amf0-target.ts';
+import { rtmpTarget } from './rtmp-target.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [amf0Target];
+export const TARGETS: readonly FuzzTarget[] = [amf0Target, rtmpTarget];
