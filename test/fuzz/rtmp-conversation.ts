@@ -27,13 +27,18 @@ export function conversation(random: Random): Conversation {
   const kind = random.next();
   if (kind > 0.35) disturb(random, steps);
   const chunks = written(random, steps);
-  const session = kind > 0.05 && kind < 0.4 ? mutated(random, chunks, random.between(1, 6)) : chunks;
-  const bytes = Buffer.concat([handshake(random), session]);
+  const bytes = Buffer.concat([handshake(random), kind > 0.05 && kind < 0.4 ? harmed(random, chunks) : chunks]);
   return { reads: split(random, bytes), isDeaf: random.chance(0.05), stays: random.chance(0.3) };
 }
 
+/** As a rule some of it is left as it is, so that the harm comes late. */
+function harmed(random: Random, bytes: Buffer): Buffer {
+  const from = random.chance(0.3) ? 0 : random.between(0, bytes.length);
+  return Buffer.concat([bytes.subarray(0, from), mutated(random, bytes.subarray(from), random.between(1, 4))]);
+}
+
 function disturb(random: Random, steps: Step[]): void {
-  for (let left = random.between(1, 4); left > 0; left--) {
+  for (let left = random.between(1, 3); left > 0; left--) {
     const at = random.between(0, steps.length);
     const [there, next] = [steps[at], steps[at + 1]];
     switch (random.between(0, 6)) {
