@@ -76,6 +76,11 @@ export class Programs {
     this.#broadcasts.end('attacked', 'program-removed');
   }
 
+  /** A connection has leave to publish it. */
+  get isAttackedPublished(): boolean {
+    return this.#broadcasts.of('attacked')?.isPublished ?? false;
+  }
+
   /** Nothing is left of it. */
   get isAttackedOver(): boolean {
     return !this.#underWay.has('attacked') && this.#broadcasts.of('attacked') === undefined;

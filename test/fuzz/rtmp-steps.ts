@@ -162,6 +162,7 @@ const STRANGE: readonly ((random: Random) => Step)[] = [
   // Chunks.
   announced,
   halfMessages,
+  abortedMessages,
   (random) => Buffer.concat([basicHeader(random.between(1, 3), anyCid(random)), randomBytes(random, random.between(0, 12))]),
   (random) => randomBytes(random, random.between(1, 200)),
 ];
@@ -215,4 +216,11 @@ function halfMessages(random: Random): Buffer {
     );
   }
   return Buffer.concat(chunks);
+}
+
+/** A message begun and given up, time and again, and then many that are not. */
+function abortedMessages(random: Random): Buffer {
+  const begun = Buffer.concat([Buffer.of(9), uint(0, 3), uint(8_000, 3), Buffer.of(9, 1, 0, 0, 0), Buffer.alloc(128)]);
+  const abort = Buffer.concat([Buffer.of(2), uint(0, 3), uint(4, 3), Buffer.of(MessageType.abort), uint(0, 4), uint(9, 4)]);
+  return Buffer.concat([...Array<Buffer>(random.between(1, 200)).fill(Buffer.concat([begun, abort])), halfMessages(random)]);
 }

@@ -49,6 +49,7 @@ class RtmpFuzz implements FuzzSession {
     const sockets = await this.#converse(random);
     await this.#witnessSends();
     await this.#allEnd(sockets);
+    if (this.#programs.isAttackedPublished) throw new Error('whose connections are gone still publishes');
     this.#programs.endAttacked();
     await this.#until(() => this.#programs.isAttackedOver, 'the end of the broadcast');
     await this.#witnessSends();

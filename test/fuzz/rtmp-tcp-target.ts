@@ -53,6 +53,7 @@ class RtmpTcpFuzz implements FuzzSession {
     await this.#witnessSends();
     await Promise.all(talks);
     await this.#until(() => this.#server.connections === 1, 'the end of the connections');
+    if (this.#programs.isAttackedPublished) throw new Error('whose connections are gone still publishes');
     this.#programs.endAttacked();
     await this.#until(() => this.#programs.isAttackedOver, 'the end of the broadcast');
     await this.#witnessSends();
