@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
+import { parse } from 'yaml';
 import type { z } from 'zod';
 import { messageOf, TollcastError } from '../errors.ts';
+import { problemsOf } from '../schema-problems.ts';
 
 /**
  * A configuration from a YAML file, with what flags say over it.
@@ -11,10 +12,7 @@ export function loadConfig<T>(schema: z.ZodType<T>, file: string | undefined, fl
   const fromFile = file === undefined ? {} : readYaml(file);
   const parsed = schema.safeParse(merge(fromFile, flags));
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
-  );
-  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problems.join('; ')}`);
+  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problemsOf(parsed.error)}`);
 }
 
 function readYaml(file: string): unknown {
@@ -24,10 +22,12 @@ function readYaml(file: string): unknown {
   } catch (error) {
     throw new TollcastError('config-invalid', `the configuration file cannot be read: ${messageOf(error)}`);
   }
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) throw new TollcastError('config-invalid', `${file} is not YAML: ${error.message.split('\n')[0]}`);
-  return document.toJS() ?? {};
+  try {
+    // Aliases and merge keys are looked up only here.
+    return parse(text, { logLevel: 'error' }) ?? {};
+  } catch (error) {
+    throw new TollcastError('config-invalid', `${file} is not YAML: ${messageOf(error).split('\n')[0]}`);
+  }
 }
 
 const isGroup = (value: unknown): value is Record<string, unknown> =>

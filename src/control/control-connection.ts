@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
-import { z } from 'zod';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
@@ -10,6 +9,7 @@ import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
+import { problemsOf } from '../schema-problems.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import { MessageBudget } from './message-budget.ts';
 
@@ -166,5 +166,5 @@ function parseMessage(text: string): ViewerMessage | { problem: string } {
     return { problem: 'that is not JSON' };
   }
   const parsed = ViewerMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: z.prettifyError(parsed.error).slice(0, 300) };
+  return parsed.success ? parsed.data : { problem: problemsOf(parsed.error) };
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { RawData, WebSocket } from 'ws';
-import { z } from 'zod';
 import type { EncryptorChannel } from '../authority/remote-encryptor.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/encryptor-key.ts';
@@ -9,6 +8,7 @@ import { SESSION_KEY_BYTES } from '../keys/key-update.ts';
 import { proveAuthority } from '../keys/secret-proof.ts';
 import type { EncryptorRecord } from '../ledger/ledger.ts';
 import { type AuthorityMessage, EncryptorMessage, EncryptorRefusal, encryptorCloseCode } from '../protocol/encryptor-messages.ts';
+import { problemsOf } from '../schema-problems.ts';
 import type { EncryptorPorts } from './encryptor-route.ts';
 import { MessageBudget } from './message-budget.ts';
 
@@ -170,5 +170,5 @@ function parseMessage(text: string): EncryptorMessage | { problem: string } {
     return { problem: 'that is not JSON' };
   }
   const parsed = EncryptorMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: z.prettifyError(parsed.error).slice(0, 300) };
+  return parsed.success ? parsed.data : { problem: problemsOf(parsed.error) };
 }

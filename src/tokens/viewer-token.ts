@@ -1,6 +1,7 @@
 import { SignJWT } from 'jose';
 import { z } from 'zod';
 import { Refusal } from '../protocol/refusal.ts';
+import { problemsOf } from '../schema-problems.ts';
 import { kidOf } from './token-secret.ts';
 
 /**
@@ -67,8 +68,7 @@ export function signViewerToken(token: NewViewerToken, secret: Uint8Array): Prom
  */
 export function viewerTokenOf(claims: object): ViewerToken {
   const parsed = ViewerClaims.safeParse(claims);
-  if (!parsed.success)
-    throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${problemsOf(parsed.error)}`);
   const { sub, program, jti, cnf, cap } = parsed.data;
   return {
     viewer: sub,
