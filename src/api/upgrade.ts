@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { answerRaw } from './raw-answer.ts';
 
 /** What a WebSocket path does with a request for it. */
 export interface SocketRoute {
@@ -71,18 +71,4 @@ function offersSubprotocol({ headers }: IncomingMessage, subprotocol: string): b
   return offered?.includes(subprotocol) ?? false;
 }
 
-const STATUS = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
-
-function refuse(socket: Duplex, { status, code, message }: Refused): void {
-  const body = JSON.stringify({ code, message });
-  // Whoever does not close in answer would keep it open for ever.
-  socket.once('finish', () => socket.destroy());
-  const headers = {
-    connection: 'close',
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    ...SECURITY_HEADERS,
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS[status]}\r\n${lines.join('')}\r\n${body}`);
-}
+const refuse = (socket: Duplex, { status, code, message }: Refused): void => answerRaw(socket, status, { code, message });

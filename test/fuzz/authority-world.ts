@@ -62,6 +62,7 @@ export class AuthorityWorld {
   readonly ledger: Ledger;
   readonly reader: LedgerReader;
   readonly authority: Authority;
+  readonly tokens = new TokenVerifier({ valid: () => [tokenSecret(TOKEN_SECRET)] });
   readonly controlPorts: ControlPorts;
   honest!: HonestViewer;
   #entries = 0;
@@ -93,8 +94,7 @@ export class AuthorityWorld {
     const parts = { clock: process, timers: process, log: this.faults.log };
     const { bus, ledger, reader } = this;
     this.authority = new Authority({ ...parts, bus, ledger, reader, rules: RULES });
-    const tokens = new TokenVerifier({ valid: () => [tokenSecret(TOKEN_SECRET)] });
-    this.controlPorts = { ...parts, authority: this.authority, limits: LIMITS, tokens };
+    this.controlPorts = { ...parts, authority: this.authority, limits: LIMITS, tokens: this.tokens };
     bus.gates.subscribe('local', {
       change: (change) => {
         if (change.kind === 'close') bus.deliveries.publish({ edge: 'local', kind: 'closed', viewing: change.viewing });
