@@ -1,0 +1,5 @@
+import { fuzzCommand } from './command.ts';
+import { TARGETS } from './targets.ts';
+
+/** `npm run fuzz` */
+await fuzzCommand(TARGETS);
