@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 import { answerRaw } from './raw-answer.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What a WebSocket path does with a request for it. */
 export interface SocketRoute {
@@ -37,6 +38,11 @@ export function serveSockets(
       }),
     ]),
   );
+  for (const endpoint of sockets.values())
+    endpoint.on('wsClientError', ({ message }, socket) =>
+      // RFC 6455, section 4.4: the version that is spoken here.
+      answerRaw(socket, 400, { code: 'bad-request', message }, { ...SECURITY_HEADERS, 'sec-websocket-version': '13' }),
+    );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const [path = '', query] = (request.url ?? '').split('?', 2);

@@ -9,7 +9,7 @@ const QUIET_TURNS = 4;
 export class RawConnection {
   readonly #near: Duplex;
   readonly #far: Duplex;
-  readonly #received: Buffer[] = [];
+  #received: Buffer[] = [];
   #isOver = false;
 
   constructor(server: Server) {
@@ -33,6 +33,13 @@ export class RawConnection {
 
   get received(): Buffer {
     return Buffer.concat(this.#received);
+  }
+
+  /** What came since it was asked last. */
+  take(): Buffer {
+    const taken = this.received;
+    this.#received = [];
+    return taken;
   }
 
   write(bytes: Uint8Array | string): void {

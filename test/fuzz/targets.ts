@@ -1,4 +1,13 @@
+import { chunks } from './chunks.ts';
+import { config } from './config.ts';
+import { control } from './control.ts';
+import { encryptor } from './encryptor.ts';
+import { http } from './http.ts';
+import { jwe } from './jwe.ts';
+import { media } from './media.ts';
+import { receipts } from './receipts.ts';
 import type { FuzzTarget } from './target.ts';
+import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [];
+export const TARGETS: readonly FuzzTarget[] = [control, encryptor, media, http, tokens, receipts, jwe, chunks, config];
