@@ -6,8 +6,9 @@ import { http } from './http.ts';
 import { jwe } from './jwe.ts';
 import { media } from './media.ts';
 import { receipts } from './receipts.ts';
+import { server } from './server.ts';
 import type { FuzzTarget } from './target.ts';
 import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [control, encryptor, media, http, tokens, receipts, jwe, chunks, config];
+export const TARGETS: readonly FuzzTarget[] = [control, encryptor, media, http, tokens, receipts, jwe, chunks, server, config];
