@@ -85,7 +85,10 @@ class ChunkSession implements FuzzSession {
       if (way < 0.7) return Buffer.concat([bytes.subarray(0, 1), madeHeader(random), bytes.subarray(-random.between(1, 40))]);
       return mutatedBytes(random, bytes);
     });
-    if (random.chance(0.1)) chunks.splice(1, 0, this.#seal(random));
+    if (random.chance(0.1)) {
+      const next = this.#seal(random);
+      chunks.splice(1, 0, ...(random.chance(0.5) ? [next, next] : [next]));
+    }
     return random.chance(0.3) ? mutatedBytes(random, mediaMessage(...chunks)) : mediaMessage(...chunks);
   }
 

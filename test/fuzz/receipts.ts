@@ -42,6 +42,16 @@ function proofOf(holder: string, epoch: number): string {
   return createHmac('sha256', Buffer.from(key)).update(holder).update('\0').update(number).digest('base64url');
 }
 
+/** Well-formed, and not so. */
+const LIES = [
+  { epoch: 7 },
+  { epoch: 8 },
+  { epoch: 9 },
+  { viewing: 'another' },
+  { encryptor: 'another' },
+  { proof: 'A'.repeat(43) },
+];
+
 /** A kind of statement: a good one, how it is verified, and whether what was accepted may be. */
 interface Kind {
   readonly typ: string;
@@ -123,6 +133,7 @@ class ReceiptSession implements FuzzSession {
     if (way < 0.03) return random.pick(this.#texts);
     // A viewer that signs what is not so, as it may with its own key.
     if (way < 0.3) return this.#signed(kind, mutatedJson(random, kind.payload));
+    if (way < 0.32) return this.#signed(kind, { ...kind.payload, ...random.pick(LIES) });
     if (way < 0.35) return this.#signed(kind, changedPart(random, text.split('.')[1] ?? ''));
     if (way < 0.45) return this.#signed(kind, kind.payload, this.#device, (header) => trickedHeader(random, header));
     if (way < 0.5) return this.#signed(kind, kind.payload, this.#stranger);

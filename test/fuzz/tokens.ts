@@ -135,7 +135,9 @@ class TokenSession implements FuzzSession {
           ...JSON.parse(decoded(payload)),
           iss: issuer,
           aud: audience,
-          [random.pick(['sub', 'program', 'jti', 'exp', 'cnf', 'cap'])]: oddValue(random),
+          ...(random.chance(0.1)
+            ? { [random.pick(['sub', 'jti'])]: 'shop|bob' }
+            : { [random.pick(['sub', 'program', 'jti', 'exp', 'cnf', 'cap'])]: oddValue(random) }),
         }
       : changedPart(random, payload);
     const token = signedCompact({ ...header, typ: random.chance(0.9) ? 'viewer+jwt' : 'operator+jwt' }, claims, sign);
