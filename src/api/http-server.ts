@@ -1,5 +1,5 @@
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Certificates } from '../config/certificates.ts';
@@ -32,11 +32,7 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   // Where it listens is said by whoever knows what for.
   const loggerInstance: FastifyBaseLogger = log.child({}, { level: 'warn' });
   const serverFactory: FastifyServerFactory = (handler) => {
-    const server =
-      tls === undefined
-        ? createHttpServer(RULES, handler)
-        : createHttpsServer({ ...RULES, cert: tls.cert, key: tls.key }, handler);
-    if (server instanceof HttpsServer) tls?.follow(server);
+    const server = tls === undefined ? createHttpServer(RULES, handler) : tlsServer(tls, handler);
     server.on('checkExpectation', handler);
     return server;
   };
@@ -85,6 +81,12 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   });
   app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   return app;
+}
+
+function tlsServer(tls: NonNullable<HttpServerPorts['tls']>, handler: RequestListener): HttpsServer {
+  const server = createHttpsServer({ ...RULES, cert: tls.cert, key: tls.key }, handler);
+  tls.follow(server);
+  return server;
 }
 
 /** What is wrong with a request that never reached its route, such as a body that is too long. */
