@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { z } from 'zod';
+import { checked } from '../checked.ts';
 import { messageOf, TollcastError } from '../errors.ts';
-import { problemsOf } from '../schema-problems.ts';
 
 /**
  * A configuration from a YAML file, with what flags say over it.
@@ -10,9 +10,9 @@ import { problemsOf } from '../schema-problems.ts';
  * @throws TollcastError `config-invalid`: one line that names the file and the setting */
 export function loadConfig<T>(schema: z.ZodType<T>, file: string | undefined, flags: object): T {
   const fromFile = file === undefined ? {} : readYaml(file);
-  const parsed = schema.safeParse(merge(fromFile, flags));
+  const parsed = checked(schema, merge(fromFile, flags));
   if (parsed.success) return parsed.data;
-  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problemsOf(parsed.error)}`);
+  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${parsed.problem}`);
 }
 
 function readYaml(file: string): unknown {

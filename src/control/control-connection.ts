@@ -4,12 +4,12 @@ import type { RawData, WebSocket } from 'ws';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
+import { checked } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import { problemsOf } from '../schema-problems.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import { MessageBudget } from './message-budget.ts';
 
@@ -165,6 +165,6 @@ function parseMessage(text: string): ViewerMessage | { problem: string } {
   } catch {
     return { problem: 'that is not JSON' };
   }
-  const parsed = ViewerMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: problemsOf(parsed.error) };
+  const parsed = checked(ViewerMessage, json);
+  return parsed.success ? parsed.data : parsed;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RawData, WebSocket } from 'ws';
 import type { EncryptorChannel } from '../authority/remote-encryptor.ts';
+import { checked } from '../checked.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/encryptor-key.ts';
 import { type VerifiedOpening, verifyOpening } from '../keys/encryptor-opening.ts';
@@ -8,7 +9,6 @@ import { SESSION_KEY_BYTES } from '../keys/key-update.ts';
 import { proveAuthority } from '../keys/secret-proof.ts';
 import type { EncryptorRecord } from '../ledger/ledger.ts';
 import { type AuthorityMessage, EncryptorMessage, EncryptorRefusal, encryptorCloseCode } from '../protocol/encryptor-messages.ts';
-import { problemsOf } from '../schema-problems.ts';
 import type { EncryptorPorts } from './encryptor-route.ts';
 import { MessageBudget } from './message-budget.ts';
 
@@ -169,6 +169,6 @@ function parseMessage(text: string): EncryptorMessage | { problem: string } {
   } catch {
     return { problem: 'that is not JSON' };
   }
-  const parsed = EncryptorMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: problemsOf(parsed.error) };
+  const parsed = checked(EncryptorMessage, json);
+  return parsed.success ? parsed.data : parsed;
 }

@@ -1,5 +1,6 @@
 import amf from 'node-media-server/src/protocol/amf.js';
 import { z } from 'zod';
+import { checked } from '../checked.ts';
 import { MessageType, type RtmpMessage } from './rtmp-message.ts';
 import { malformed } from './rtmp-reader.ts';
 
@@ -47,7 +48,7 @@ export type ConnectObject = z.infer<typeof connectObject>;
 
 /** @throws TollcastError `rtmp-malformed` */
 export function connectObjectOf(command: Command): ConnectObject {
-  const parsed = connectObject.safeParse(command.values[0]);
+  const parsed = checked(connectObject, command.values[0]);
   if (!parsed.success) throw malformed('sent a connect without app and tcUrl');
   return parsed.data;
 }

@@ -1,6 +1,6 @@
 import { CompactSign, type CryptoKey, compactVerify, decodeProtectedHeader } from 'jose';
 import * as z from 'zod';
-import { problemsOf } from '../schema-problems.ts';
+import { checked } from '../checked.ts';
 import { importSignKey, PublicJwk } from './device.ts';
 
 /**
@@ -28,15 +28,15 @@ export function signStatement(type: SignedType, payload: object, key: CryptoKey,
 export async function verifyStatement<T>(type: SignedType, jws: string, key: CryptoKey, schema: z.ZodType<T>): Promise<T> {
   const { payload, protectedHeader } = await compactVerify(jws, key, { algorithms: [ALGORITHM] });
   if (protectedHeader.typ !== type) throw new Error(`expected a ${type}, not a ${protectedHeader.typ}`);
-  const parsed = schema.safeParse(JSON.parse(new TextDecoder().decode(payload)));
-  if (!parsed.success) throw new Error(`its payload is wrong: ${problemsOf(parsed.error)}`);
+  const parsed = checked(schema, JSON.parse(new TextDecoder().decode(payload)));
+  if (!parsed.success) throw new Error(`its payload is wrong: ${parsed.problem}`);
   return parsed.data;
 }
 
 /** The key that a self-signed statement names in its header, imported for verifying: it proves possession, nothing more. */
 export async function namedKey(jws: string): Promise<{ jwk: PublicJwk; key: CryptoKey }> {
-  const header = z.object({ jwk: PublicJwk }).safeParse(decodeProtectedHeader(jws));
-  if (!header.success) throw new Error(`its header is wrong: ${problemsOf(header.error)}`);
+  const header = checked(z.object({ jwk: PublicJwk }), decodeProtectedHeader(jws));
+  if (!header.success) throw new Error(`its header is wrong: ${header.problem}`);
   const { jwk } = header.data;
   return { jwk, key: await importSignKey(jwk) };
 }

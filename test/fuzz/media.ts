@@ -240,7 +240,7 @@ const bytesOf = (method: string, target: string, headers: readonly (readonly [st
 
 /** What the bytes ask for, read without the project's own code. */
 function ticketIn(bytes: Buffer): { program: string; ticket: string } | undefined {
-  const found = /^[\r\n]*GET +\/v1\/programs\/([^/?]+)\/media\?([^? ]*)(?:\?[^ ]*)? +HTTP\//.exec(bytes.toString('latin1'));
+  const found = /^[\r\n]*GET +\/v1\/programs\/([^/?]+)\/media\?([^? \r\n]*)/.exec(bytes.toString('latin1'));
   if (found === null) return undefined;
   return { program: found[1] ?? '', ticket: new URLSearchParams(found[2]).get('ticket') ?? '' };
 }

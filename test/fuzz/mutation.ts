@@ -59,7 +59,9 @@ export function oddValue(random: Random): unknown {
     case 6:
       return Array.from({ length: random.pick([1, 2, 65, 300]) }, () => random.pick<unknown>([0, '', null]));
     case 7:
-      return Object.fromEntries([[random.pick(NAMES), random.pick<unknown>([null, {}, 'x', 1])]]);
+      return Object.fromEntries([
+        [random.pick(NAMES), random.pick<unknown>([null, {}, 'x', 1, { toString: null }, { valueOf: 1, toString: 1 }])],
+      ]);
     case 8:
       return random.between(-1_000, 1_000);
     default:
