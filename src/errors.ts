@@ -5,11 +5,20 @@
 export class TollcastError extends Error {
   readonly code: string;
 
+  /** @param message cut at 1,000 characters; line breaks and other control characters in it become spaces */
   constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(oneLine(message), options);
     this.name = 'TollcastError';
     this.code = code;
   }
+}
+
+/** Messages repeat what they are about, which may have come from anybody. */
+const MAX_MESSAGE_CHARS = 1_000;
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return line.length <= MAX_MESSAGE_CHARS ? line : `${line.slice(0, MAX_MESSAGE_CHARS - 1)}…`;
 }
 
 /** The system's error code of an unknown thrown value (`ENOSPC`, `EADDRINUSE`, `SQLITE_FULL` …), if it has one. */

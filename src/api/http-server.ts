@@ -1,14 +1,21 @@
-import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Certificates } from '../config/certificates.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
 import type { Metrics } from './metrics.ts';
+import { answerRaw } from './raw-answer.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Nobody sends a body here. */
 const MAX_BODY_BYTES = 16_384;
+
+/** What Node would answer by itself is answered here, as everything is. */
+const RULES = { requireHostHeader: false } as const;
+
+/** How what never became a request is answered; 400 otherwise. */
+const NO_REQUEST: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
 
 export interface HttpServerPorts {
   readonly metrics: Metrics;
@@ -25,9 +32,8 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   // Where it listens is said by whoever knows what for.
   const loggerInstance: FastifyBaseLogger = log.child({}, { level: 'warn' });
   const serverFactory: FastifyServerFactory = (handler) => {
-    if (tls === undefined) return createHttpServer(handler);
-    const server = createHttpsServer({ cert: tls.cert, key: tls.key }, handler);
-    tls.follow(server);
+    const server = tls === undefined ? createHttpServer(RULES, handler) : tlsServer(tls, handler);
+    server.on('checkExpectation', handler);
     return server;
   };
   const logController = new LogController({ disableRequestLogging: true });
@@ -37,6 +43,11 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
     serverFactory,
     logController,
     bodyLimit: MAX_BODY_BYTES,
+    // What is no HTTP, or does not come to its end, is no request.
+    clientErrorHandler: ({ code }, socket) => {
+      if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
+      else answerRaw(socket, NO_REQUEST[code] ?? 400, { code: 'bad-request', message: 'that is no HTTP request' }, secure);
+    },
     // A path that cannot be decoded comes by no hook.
     frameworkErrors: ({ message }, _, { raw }) => {
       raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
@@ -46,6 +57,11 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   // A route that says something else itself is left to say it.
   app.addHook('onSend', async (_, reply) => {
     for (const [name, value] of Object.entries(secure)) if (!reply.hasHeader(name)) reply.header(name, value);
+  });
+  app.addHook('onRequest', async ({ headers, raw: { httpVersion } }) => {
+    // RFC 9112, section 3.2.
+    if (headers.host === undefined && httpVersion === '1.1')
+      throw new TollcastError('bad-request', 'a request has a Host header');
   });
   allowOrigins(app, allowedOrigins);
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ code: 'not-found', message: 'there is nothing here' }));
@@ -65,6 +81,12 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
   });
   app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   return app;
+}
+
+function tlsServer(tls: NonNullable<HttpServerPorts['tls']>, handler: RequestListener): HttpsServer {
+  const server = createHttpsServer({ ...RULES, cert: tls.cert, key: tls.key }, handler);
+  tls.follow(server);
+  return server;
 }
 
 /** What is wrong with a request that never reached its route, such as a body that is too long. */

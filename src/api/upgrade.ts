@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
+import { answerRaw } from './raw-answer.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What a WebSocket path does with a request for it. */
@@ -37,6 +38,11 @@ export function serveSockets(
       }),
     ]),
   );
+  for (const endpoint of sockets.values())
+    endpoint.on('wsClientError', ({ message }, socket) =>
+      // RFC 6455, section 4.4: the version that is spoken here.
+      answerRaw(socket, 400, { code: 'bad-request', message }, { ...SECURITY_HEADERS, 'sec-websocket-version': '13' }),
+    );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const [path = '', query] = (request.url ?? '').split('?', 2);
@@ -71,18 +77,4 @@ function offersSubprotocol({ headers }: IncomingMessage, subprotocol: string): b
   return offered?.includes(subprotocol) ?? false;
 }
 
-const STATUS = { 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
-
-function refuse(socket: Duplex, { status, code, message }: Refused): void {
-  const body = JSON.stringify({ code, message });
-  // Whoever does not close in answer would keep it open for ever.
-  socket.once('finish', () => socket.destroy());
-  const headers = {
-    connection: 'close',
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    ...SECURITY_HEADERS,
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS[status]}\r\n${lines.join('')}\r\n${body}`);
-}
+const refuse = (socket: Duplex, { status, code, message }: Refused): void => answerRaw(socket, status, { code, message });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isBaseUrl } from '../base-url.ts';
+import { checked } from '../checked.ts';
 import type { Clock } from '../clock.ts';
 import type { Delivery, GateChange, ServedSpan } from './bus.ts';
 import { NAME } from './nats-subjects.ts';
@@ -100,12 +101,11 @@ export function deliveryFromJson(edge: string, delivery: unknown, clock: Clock):
 export const parseJson = <T>(schema: z.ZodType<T>, bytes: Uint8Array): T =>
   demand(schema, JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()));
 
-/** @throws RangeError, with the first fault in one line */
+/** @throws RangeError, with what is wrong in one line */
 function demand<T>(schema: z.ZodType<T>, value: unknown): T {
-  const { success, data, error } = schema.safeParse(value);
-  if (success) return data;
-  const [fault] = error.issues;
-  throw new RangeError(`${fault?.path.join('.') || 'it'}: ${fault?.message}`);
+  const parsed = checked(schema, value);
+  if (parsed.success) return parsed.data;
+  throw new RangeError(parsed.problem);
 }
 
 export const toJson = (value: object): Buffer => Buffer.from(JSON.stringify(value));

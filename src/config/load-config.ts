@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
+import { parse } from 'yaml';
 import type { z } from 'zod';
+import { checked } from '../checked.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 
 /**
@@ -9,12 +10,9 @@ import { messageOf, TollcastError } from '../errors.ts';
  * @throws TollcastError `config-invalid`: one line that names the file and the setting */
 export function loadConfig<T>(schema: z.ZodType<T>, file: string | undefined, flags: object): T {
   const fromFile = file === undefined ? {} : readYaml(file);
-  const parsed = schema.safeParse(merge(fromFile, flags));
+  const parsed = checked(schema, merge(fromFile, flags));
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join('.')}: ${message}`,
-  );
-  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${problems.join('; ')}`);
+  throw new TollcastError('config-invalid', `${file ?? 'the configuration'} is wrong: ${parsed.problem}`);
 }
 
 /** @throws TollcastError `config-invalid` */
@@ -25,10 +23,12 @@ export function readYaml(file: string): unknown {
   } catch (error) {
     throw new TollcastError('config-invalid', `the configuration file cannot be read: ${messageOf(error)}`);
   }
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error !== undefined) throw new TollcastError('config-invalid', `${file} is not YAML: ${error.message.split('\n')[0]}`);
-  return document.toJS() ?? {};
+  try {
+    // Aliases and merge keys are looked up only here.
+    return parse(text, { logLevel: 'error' }) ?? {};
+  } catch (error) {
+    throw new TollcastError('config-invalid', `${file} is not YAML: ${messageOf(error).split('\n')[0]}`);
+  }
 }
 
 const isGroup = (value: unknown): value is Record<string, unknown> =>

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
-import { z } from 'zod';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
+import { checked } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
@@ -179,6 +179,6 @@ function parseMessage(text: string): ViewerMessage | { problem: string } {
   } catch {
     return { problem: 'that is not JSON' };
   }
-  const parsed = ViewerMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: z.prettifyError(parsed.error).slice(0, 300) };
+  const parsed = checked(ViewerMessage, json);
+  return parsed.success ? parsed.data : parsed;
 }

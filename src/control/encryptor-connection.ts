@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RawData, WebSocket } from 'ws';
-import { z } from 'zod';
 import type { EncryptorChannel } from '../authority/remote-encryptor.ts';
+import { checked } from '../checked.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/encryptor-key.ts';
 import { type VerifiedOpening, verifyOpening } from '../keys/encryptor-opening.ts';
@@ -179,6 +179,6 @@ function parseMessage(text: string): EncryptorMessage | { problem: string } {
   } catch {
     return { problem: 'that is not JSON' };
   }
-  const parsed = EncryptorMessage.safeParse(json);
-  return parsed.success ? parsed.data : { problem: z.prettifyError(parsed.error).slice(0, 300) };
+  const parsed = checked(EncryptorMessage, json);
+  return parsed.success ? parsed.data : parsed;
 }

@@ -1,4 +1,5 @@
 import { type RawData, WebSocket } from 'ws';
+import { checked } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import type { DeviceKeys } from '../keys/device.ts';
@@ -192,11 +193,11 @@ function parseMessage(text: string): AuthorityMessage | undefined {
   } catch {
     throw violation('what is not JSON');
   }
-  const parsed = AuthorityMessage.safeParse(json);
+  const parsed = checked(AuthorityMessage, json);
   if (parsed.success) return parsed.data;
   const type = typeof json === 'object' && json !== null && 'type' in json ? json.type : undefined;
   if (typeof type === 'string' && !KNOWN_TYPES.has(type)) return undefined;
-  throw violation(`a malformed message: ${parsed.error.issues[0]?.message ?? 'not as its schema says'}`);
+  throw violation(`a malformed message: ${parsed.problem}`);
 }
 
 const violation = (what: string) => new TollcastError('protocol-violation', `the authority sent ${what}`);

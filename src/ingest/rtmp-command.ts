@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checked } from '../checked.ts';
 import { Amf0Reader } from './amf0.ts';
 import { MessageType, type RtmpMessage } from './rtmp-message.ts';
 import { malformed } from './rtmp-reader.ts';
@@ -41,7 +42,7 @@ export type ConnectObject = z.infer<typeof connectObject>;
 
 /** @throws TollcastError `rtmp-malformed` */
 export function connectObjectOf(command: Command): ConnectObject {
-  const parsed = connectObject.safeParse(command.values[0]);
+  const parsed = checked(connectObject, command.values[0]);
   if (!parsed.success) throw malformed('sent a connect without app and tcUrl');
   return parsed.data;
 }

@@ -1,5 +1,6 @@
 import { CompactSign, type CryptoKey, compactVerify, decodeProtectedHeader } from 'jose';
 import * as z from 'zod';
+import { checked } from '../checked.ts';
 import { importSignKey, PublicJwk } from './device.ts';
 
 /**
@@ -22,16 +23,20 @@ export function signStatement(type: SignedType, payload: object, key: CryptoKey,
 
 /**
  * The payload of a statement signed by `key`, parsed by `schema`.
- * @throws jose's JOSEError on a wrong signature, algorithm or form, ZodError on a wrong payload, Error on a wrong `typ`
+ * @throws jose's JOSEError on a wrong signature, algorithm or form, Error on a wrong payload or `typ`
  */
 export async function verifyStatement<T>(type: SignedType, jws: string, key: CryptoKey, schema: z.ZodType<T>): Promise<T> {
   const { payload, protectedHeader } = await compactVerify(jws, key, { algorithms: [ALGORITHM] });
   if (protectedHeader.typ !== type) throw new Error(`expected a ${type}, not a ${protectedHeader.typ}`);
-  return schema.parse(JSON.parse(new TextDecoder().decode(payload)));
+  const parsed = checked(schema, JSON.parse(new TextDecoder().decode(payload)));
+  if (!parsed.success) throw new Error(`its payload is wrong: ${parsed.problem}`);
+  return parsed.data;
 }
 
 /** The key that a self-signed statement names in its header, imported for verifying: it proves possession, nothing more. */
 export async function namedKey(jws: string): Promise<{ jwk: PublicJwk; key: CryptoKey }> {
-  const { jwk } = z.object({ jwk: PublicJwk }).parse(decodeProtectedHeader(jws));
+  const header = checked(z.object({ jwk: PublicJwk }), decodeProtectedHeader(jws));
+  if (!header.success) throw new Error(`its header is wrong: ${header.problem}`);
+  const { jwk } = header.data;
   return { jwk, key: await importSignKey(jwk) };
 }

@@ -55,6 +55,8 @@ async function unwrap(
   const { plaintext, protectedHeader } = await compactDecrypt(jwe, by, {
     keyManagementAlgorithms: [alg],
     contentEncryptionAlgorithms: [ENCRYPTION],
+    // A key is never compressed; whoever sends one so has the receiver inflate what it likes.
+    maxDecompressedLength: 0,
   });
   const members = Object.entries({ typ, ...purpose }).map(([name, value]) => [name, z.literal(value)]);
   z.object(Object.fromEntries(members)).parse(protectedHeader);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
+import { checked } from '../checked.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import { fileStamp } from '../file-stamp.ts';
 
@@ -112,9 +113,7 @@ function readKeys(file: string): ReturnType<typeof createLocalJWKSet> {
     const reason = error instanceof SyntaxError ? 'it is not JSON' : messageOf(error);
     throw new TollcastError('config-invalid', `an issuer's keys cannot be read from ${file}: ${reason}`);
   }
-  const parsed = PublicKeys.safeParse(json);
+  const parsed = checked(PublicKeys, json);
   if (parsed.success) return createLocalJWKSet(parsed.data);
-  const [issue] = parsed.error.issues;
-  const at = issue?.path.join('.');
-  throw new TollcastError('config-invalid', `${file} is no JWK set of public keys (EC, OKP or RSA): ${at}: ${issue?.message}`);
+  throw new TollcastError('config-invalid', `${file} is no JWK set of public keys (EC, OKP or RSA): ${parsed.problem}`);
 }

@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 import { z } from 'zod';
+import { checked } from '../checked.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { kidOf } from './token-secret.ts';
 
@@ -66,9 +67,8 @@ export function signViewerToken(token: NewViewerToken, secret: Uint8Array): Prom
  * @throws Refusal `token-invalid`
  */
 export function viewerTokenOf(claims: object): ViewerToken {
-  const parsed = ViewerClaims.safeParse(claims);
-  if (!parsed.success)
-    throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${z.prettifyError(parsed.error)}`);
+  const parsed = checked(ViewerClaims, claims);
+  if (!parsed.success) throw new Refusal('token-invalid', `the viewer token's claims are wrong: ${parsed.problem}`);
   const { sub, program, jti, cnf, cap } = parsed.data;
   return {
     viewer: sub,

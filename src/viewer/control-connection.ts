@@ -1,3 +1,4 @@
+import { checked } from '../checked.ts';
 import type { Timers } from '../clock.ts';
 import { TollcastError } from '../errors.ts';
 import { CONTROL_SUBPROTOCOL, MAX_CONTROL_MESSAGE_BYTES, ServerMessage, type ViewerMessage } from '../protocol/messages.ts';
@@ -76,12 +77,12 @@ const KNOWN_TYPES: ReadonlySet<unknown> = new Set(ServerMessage.options.map((opt
 /** A message, or undefined for one of a type that this client does not know. */
 function parseServerMessage(data: unknown): ServerMessage | undefined {
   if (typeof data !== 'string' || data.length > MAX_CONTROL_MESSAGE_BYTES) throw violation('what is not a short text message');
-  const parsed = ServerMessage.safeParse(jsonOf(data));
+  const parsed = checked(ServerMessage, jsonOf(data));
   if (parsed.success) return parsed.data;
   const json = jsonOf(data);
   const type = typeof json === 'object' && json !== null && 'type' in json ? json.type : undefined;
   if (typeof type === 'string' && !KNOWN_TYPES.has(type)) return undefined;
-  throw violation(`a malformed message: ${parsed.error.issues[0]?.message ?? 'not as its schema says'}`);
+  throw violation(`a malformed message: ${parsed.problem}`);
 }
 
 function jsonOf(text: string): unknown {

@@ -85,6 +85,7 @@ describe("an encryptor's socket", () => {
     ['no JSON', 'hello'],
     ['a message of a viewer', JSON.stringify({ type: 'stop' })],
     ['a field too many', JSON.stringify({ type: 'away', ...REPORT, seq: 1, more: 1 })],
+    ['a name that has a length, and is none', '{"type":"verify","program":{"length":{"toString":null}}}'],
     ['a time in place of an age', JSON.stringify({ type: 'away', ...REPORT, seq: 1, agoMs: -1 })],
   ])('is closed on %s', async (_what, text) => {
     const raw = new RawEncryptor();

@@ -75,6 +75,7 @@ describe('a relay that is sent nonsense over HTTP and WebSocket', () => {
     ['nothing that is JSON', 'nonsense'],
     ['JSON that is no message', '[]'],
     ['a message with a field too many', '{"type":"stop","more":1}'],
+    ['a token that has a length, and is none', '{"type":"watch","token":{"length":{"toString":null}},"jws":""}'],
     ['a receipt before a viewing', '{"type":"receipt","jws":"a.b.c"}', 'bad-state'],
     ['a resume of nothing', '{"type":"resume","viewing":"x","jws":"a.b.c"}', 'resume-invalid'],
     ['a watch that is no JWS', '{"type":"watch","token":"x","jws":"x"}', 'token-invalid'],

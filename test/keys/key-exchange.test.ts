@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { decodeProtectedHeader } from 'jose';
+import { CompactEncrypt, decodeProtectedHeader } from 'jose';
 import { type DeviceKeys, generateDeviceKeys, publicJwk, thumbprint } from '../../src/keys/device.ts';
 import { decryptContentKey, decryptSessionKey, encryptContentKey, encryptSessionKey } from '../../src/keys/key-update.ts';
 import { proofKey } from '../../src/keys/possession.ts';
@@ -47,6 +47,17 @@ describe('a watch statement', () => {
 });
 
 describe('a key update', () => {
+  test('that is compressed is refused, whatever it holds', async () => {
+    const sessionKey = new Uint8Array(randomBytes(32));
+    const of = { viewing: 'v1', epoch: 5 };
+    const sealed = (more: object) =>
+      new CompactEncrypt(new Uint8Array(32))
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: 'tollcast-key+jwe', ...of, ...more })
+        .encrypt(sessionKey);
+    await expect(decryptContentKey(await sealed({}), of, sessionKey)).resolves.toHaveLength(32);
+    await expect(decryptContentKey(await sealed({ zip: 'DEF' }), of, sessionKey)).rejects.toThrow();
+  });
+
   test('reaches its viewing under the session key that was agreed', async () => {
     const sessionKey = new Uint8Array(randomBytes(32));
     const contentKey = new Uint8Array(randomBytes(32));
