@@ -32,7 +32,16 @@ export function storageError(error: unknown, file: string): TollcastError {
     return new TollcastError('data-full', `no space left for ${file} ${because}: free some`, { cause: error });
   }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new TollcastError('ledger-busy', `another process is holding ${file} ${because}: try again`, { cause: error });
+    return new TollcastError('ledger-busy', `another process is holding ${file} ${because}: wait for it, or end it`, {
+      cause: error,
+    });
+  }
+  if (/^(SQLITE_IOERR|EIO)/.test(code)) {
+    return new TollcastError(
+      'disk-failing',
+      `${file} cannot be read or written ${because}: the disk fails or has become read-only, the system's log says more`,
+      { cause: error },
+    );
   }
   return new TollcastError('ledger-failed', `${file}: ${messageOf(error)} ${because}`, { cause: error });
 }
