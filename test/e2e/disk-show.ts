@@ -73,7 +73,9 @@ export class DiskShow implements AsyncDisposable {
     const token = await signedToken(data, 'news', 'real');
     const child = startTollcast('view', relay.httpUrl, '--program', 'news', '--token', token, '--json');
     show.#real = { child, finished: finished(child) };
-    await until(() => show.#spectators.every(({ raw }) => raw.chunks.length > 10), 'chunks come');
+    await until(() => show.#raws.every((raw) => raw.chunks.length > 10), 'chunks come');
+    const viewings = () => new Set(show.receiptsIn(data).map((receipt) => receipt.split(' ')[0])).size;
+    await until(() => viewings() === VIEWERS.length + 1, 'the real viewer watches');
     return show;
   }
 
@@ -143,7 +145,7 @@ export class DiskShow implements AsyncDisposable {
     for (const raw of this.#raws) raw.say({ type: 'stop' });
     await until(() => this.#raws.every((raw) => raw.last('ended')?.reason === 'stopped'), 'everybody stopped');
     this.#real?.child.kill('SIGINT');
-    expect(await this.#real?.finished).toMatchObject({ code: 0 });
+    expect(await this.#real?.finished).toMatchObject({ code: 0, stderr: '' });
     this.expectFair(await this.relay.charges(), 'stopped', 0.8);
     expect(await this.relay.stop()).toBe(0);
     for (const folder of [this.relay.data, this.disk.image]) {
