@@ -74,18 +74,14 @@ tried(
 );
 
 tried(
-  'a relay does not start on a disk that fails, and says why in one line',
+  'no relay starts on a disk that fails, and each command says why in one line',
   async () => {
     using scratch = new Scratch();
     const data = scratch.file('data');
     await addProgram(data, 'news', '--price', '0.60');
     const disk = new FaultyDisk(data, scratch.folder);
-    const start = async () => {
-      const { code, stdout, stderr } = await finished(
-        startTollcastWith(disk.env, 'serve', '--data', data, '--rtmp-port', '0', '--http-port', '0'),
-      );
-      return { code, stdout, stderr };
-    };
+    const run = (...args: string[]) => finished(startTollcastWith(disk.env, ...args, '--data', data));
+    const start = () => run('serve', '--rtmp-port', '0', '--http-port', '0');
     for (const [mode, says] of [
       ['full', /^tollcast: no space left for .*: free some\n$/],
       ['read-only', /^tollcast: .*\n$/],
@@ -95,6 +91,13 @@ tried(
       disk.fails(mode);
       expect({ mode, ...(await start()) }).toEqual({ mode, code: 1, stdout: '', stderr: expect.stringMatching(says) });
     }
+    disk.fails('read-only');
+    expect(await run('bills', 'export')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^tollcast: .*ledger\.db cannot be read .*nothing can be written beside it: free space .*\n$/,
+      ),
+    });
     disk.heals();
     const release = holdLock(ledgerFile(data));
     expect(await start()).toEqual({

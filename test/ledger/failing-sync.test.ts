@@ -30,7 +30,7 @@ async function receiptsOn(folder: string, disk: FaultyDisk, fault: DiskFault): P
   return acknowledged;
 }
 
-(cc === undefined ? test.skip : test).each(['sync-drops', 'sync-keeps'] as const)(
+(cc === undefined ? test.skip : (test.concurrent as typeof test.skip)).each(['sync-drops', 'sync-keeps'] as const)(
   'a disk of which each third sync fails (%s) has, after a loss of power, all that was acknowledged',
   async (fault) => {
     const folder = newFolder();
