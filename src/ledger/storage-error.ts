@@ -24,9 +24,12 @@ export function storageError(error: unknown, file: string): TollcastError {
     );
   }
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
-    return new TollcastError('ledger-corrupt', `${file} is damaged or not a ledger ${because}: restore it from a backup`, {
-      cause: error,
-    });
+    // SQLite calls it corrupt, too, when the system fails to read it (EIO).
+    return new TollcastError(
+      'ledger-corrupt',
+      `${file} is damaged or not a ledger, or its disk cannot be read ${because}: check the disk, then restore it from a backup`,
+      { cause: error },
+    );
   }
   if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) {
     return new TollcastError('data-full', `no space left for ${file} ${because}: free some`, { cause: error });
