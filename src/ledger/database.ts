@@ -53,19 +53,37 @@ export interface ReadOptions {
 /**
  * Opens a ledger to read, beside any writer.
  *
- * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`
+ * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`, `data-unwritable`
  */
 export function openToRead(file: string, { mayBeOlder = false }: ReadOptions = {}): Database.Database {
   return opened(file, () => {
     refuseMissing(file);
-    return configured(new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }), (db) => {
-      refuseForeign(db, file);
-      refuseNewer(db, file);
-      if (!mayBeOlder && schemaVersion(db) < MIGRATIONS.length) {
-        throw new TollcastError('ledger-older', `${file} is from an older Tollcast: start the relay once to bring it up to date`);
-      }
-      db.pragma(`cache_size = -${READER_CACHE_KIB}`);
-    });
+    try {
+      return readable(file, mayBeOlder);
+    } catch (error) {
+      throw unreadable(error, file);
+    }
+  });
+}
+
+function readable(file: string, mayBeOlder: boolean): Database.Database {
+  return configured(new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS }), (db) => {
+    refuseForeign(db, file);
+    refuseNewer(db, file);
+    if (!mayBeOlder && schemaVersion(db) < MIGRATIONS.length) {
+      throw new TollcastError('ledger-older', `${file} is from an older Tollcast: start the relay once to bring it up to date`);
+    }
+    db.pragma(`cache_size = -${READER_CACHE_KIB}`);
+  });
+}
+
+/** Where no relay runs, even a reader writes: SQLite's index of the log, beside the file. */
+function unreadable(error: unknown, file: string): unknown {
+  const code = systemCode(error) ?? '';
+  if (!/^SQLITE_(CANTOPEN|READONLY)/.test(code)) return error;
+  const todo = 'free space there, or copy the folder to a disk that can be written';
+  return new TollcastError('data-unwritable', `${file} cannot be read (${code}), for nothing can be written beside it: ${todo}`, {
+    cause: error,
   });
 }
 

@@ -47,7 +47,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     wallAnchorMs: options.clock.wallAnchorMs,
     pollMs: options.pollMs ?? 500,
     busyTimeoutMs: options.busyTimeoutMs ?? 1_000,
-    retryMs: options.retryMs ?? { first: 250, longest: 4_000 },
+    retryMs: options.retryMs ?? { first: 250, longest: 1_000 },
     maxPages: options.maxPages,
   };
   // The sources run as they are, under Node and jest; production runs what the compiler made of them.
@@ -233,9 +233,12 @@ class SqliteLedger implements Ledger {
   }
 
   #fail(code: string, message: string): void {
-    const { clock, log } = this.#options;
+    const { clock, log, file } = this.#options;
     if (this.#fault === undefined)
-      log.error({ code, reason: message, waiting: this.state.waiting }, 'ledger cannot write; entries wait');
+      log.error(
+        { file, code, reason: message, waiting: this.state.waiting },
+        'ledger cannot write: entries wait and no gate opens; it goes on by itself once it can',
+      );
     this.#fault = { code, message, sinceMs: this.#fault?.sinceMs ?? clock.nowMs() };
   }
 

@@ -24,15 +24,27 @@ export function storageError(error: unknown, file: string): TollcastError {
     );
   }
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
-    return new TollcastError('ledger-corrupt', `${file} is damaged or not a ledger ${because}: restore it from a backup`, {
-      cause: error,
-    });
+    // SQLite calls it corrupt, too, when the system fails to read it (EIO).
+    return new TollcastError(
+      'ledger-corrupt',
+      `${file} is damaged or not a ledger, or its disk cannot be read ${because}: check the disk, then restore it from a backup`,
+      { cause: error },
+    );
   }
   if (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code)) {
     return new TollcastError('data-full', `no space left for ${file} ${because}: free some`, { cause: error });
   }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return new TollcastError('ledger-busy', `another process is holding ${file} ${because}: try again`, { cause: error });
+    return new TollcastError('ledger-busy', `another process is holding ${file} ${because}: wait for it, or end it`, {
+      cause: error,
+    });
+  }
+  if (/^(SQLITE_IOERR|EIO)/.test(code)) {
+    return new TollcastError(
+      'disk-failing',
+      `${file} cannot be read or written ${because}: the disk fails or has become read-only, the system's log says more`,
+      { cause: error },
+    );
   }
   return new TollcastError('ledger-failed', `${file}: ${messageOf(error)} ${because}`, { cause: error });
 }

@@ -63,8 +63,16 @@ function run(db: Database.Database, append: ChainWriter): void {
     together = Number.POSITIVE_INFINITY;
   }
 
+  /**
+   * The whole batch is written again, on the same connection, even where a sync failed, after which a kernel takes pages for written
+   * that are not. That is enough, for whatever an acknowledgement rests on was written after the last sync that failed:
+   * a transaction counts only once the sync that follows its frames has succeeded, until then the next one is written over them, the log's
+   * header included where it is new; pages that were carried over into the database are carried over again, from frames that were synced,
+   * until the database was synced too. A failed transaction whose frames reached the disk all the same may be found
+   * there after a kill: entries that nobody was told of, and nothing was sent for.
+   */
   function tryAgainAfter(error: unknown): void {
-    post({ type: 'failed', code: systemCode(error) ?? 'unknown', message: messageOf(error) });
+    post({ type: 'failed', code: systemCode(error) ?? 'unknown', message: storageError(error, 'the ledger').message });
     retry = setTimeout(writeBatch, retryMs);
     retryMs = Math.min(retryMs * 2, settings.retryMs.longest);
   }
@@ -111,8 +119,12 @@ function run(db: Database.Database, append: ChainWriter): void {
   }
 
   function poll(): void {
-    const now = dataVersion();
-    if (now !== version && tellForeign(Number.POSITIVE_INFINITY)) version = now;
+    try {
+      const now = dataVersion();
+      if (now !== version && tellForeign(Number.POSITIVE_INFINITY)) version = now;
+    } catch (error) {
+      if (!isStorageTrouble(error)) throw error;
+    }
   }
 
   const polling = setInterval(poll, settings.pollMs);

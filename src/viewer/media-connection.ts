@@ -14,11 +14,15 @@ export class MediaConnection {
   readonly #socket: Socket;
   readonly #events: MediaEvents;
   #open = true;
+  #reached = false;
 
   constructor(url: string, openSocket: OpenSocket, events: MediaEvents) {
     this.#events = events;
     this.#socket = openSocket(url, MEDIA_SUBPROTOCOL);
     this.#socket.binaryType = 'arraybuffer';
+    this.#socket.addEventListener('open', () => {
+      this.#reached = true;
+    });
     this.#socket.addEventListener('message', ({ data }) => this.#receive(data));
     this.#socket.addEventListener('close', () => this.breakOff());
     // A `close` follows every `error`, and says as little about the cause.
@@ -27,6 +31,11 @@ export class MediaConnection {
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Whether the edge took the ticket. */
+  get reached(): boolean {
+    return this.#reached;
   }
 
   close(): void {

@@ -32,6 +32,8 @@ export class MediaFeed {
   #attempts = 0;
   #lostSinceMs: number | undefined;
   #lastChunkMs = 0;
+  /** Whether a gate has opened since the last chunk. */
+  #gateOpened = true;
   #away = false;
   #wantsTicket = false;
   #over = false;
@@ -76,6 +78,11 @@ export class MediaFeed {
     this.#lostSinceMs = undefined;
   }
 
+  /** Chunks may come: a gate has opened. */
+  opened(): void {
+    this.#gateOpened = true;
+  }
+
   controlRestored(): void {
     if (this.#wantsTicket) this.#ask();
   }
@@ -101,8 +108,8 @@ export class MediaFeed {
 
   #chunk(sealed: Uint8Array<ArrayBuffer>): boolean {
     this.#lastChunkMs = this.#parts.clock.nowMs();
-    this.#attempts = 0;
-    this.#lostSinceMs = undefined;
+    this.#gateOpened = false;
+    this.#foundWell();
     return this.#events.chunk(sealed);
   }
 
@@ -110,9 +117,16 @@ export class MediaFeed {
     this.#cancelTimer();
     this.#cancelTimer = this.#parts.timers.after(delayMs, () => {
       const silentMs = this.#away ? 0 : this.#parts.clock.nowMs() - this.#lastChunkMs;
-      if (silentMs >= MEDIA_SILENCE_MS) this.#connection?.breakOff();
-      else this.#watchSilence(MEDIA_SILENCE_MS - silentMs);
+      if (silentMs < MEDIA_SILENCE_MS) return this.#watchSilence(MEDIA_SILENCE_MS - silentMs);
+      // While no gate opens, as when the authority's disk is full, an edge that is there has nothing to send: no reason to give up.
+      if (this.#connection?.reached && !this.#gateOpened) this.#foundWell();
+      this.#connection?.breakOff();
     });
+  }
+
+  #foundWell(): void {
+    this.#attempts = 0;
+    this.#lostSinceMs = undefined;
   }
 
   #lost(): void {

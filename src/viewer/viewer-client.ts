@@ -52,6 +52,7 @@ export class ViewerClient {
   #confirmedEpochs = 0;
   #hadTicket = false;
   #newestEpoch = 0;
+  #newestConfirmed = 0;
   #cancelStopTimeout: () => void = () => {};
 
   private constructor(options: ViewerOptions) {
@@ -179,6 +180,7 @@ export class ViewerClient {
       }
       case 'confirmed':
         this.#confirmedEpochs++;
+        this.#gateOpened(message.epoch);
         this.#takeUsage(message.usage);
         this.#learn({ confirmed: true });
         this.#observer.confirmed?.(message.epoch);
@@ -229,6 +231,12 @@ export class ViewerClient {
     if (this.#facts.control !== 'open') return false;
     this.#control.send({ type: 'ticket' });
     return true;
+  }
+
+  /** After a resume, the newest is told again. */
+  #gateOpened(epoch: number): void {
+    if (epoch > this.#newestConfirmed) this.#feed.opened();
+    this.#newestConfirmed = Math.max(epoch, this.#newestConfirmed);
   }
 
   #setAway(away: boolean): void {

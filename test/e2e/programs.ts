@@ -14,6 +14,11 @@ export const natsServer: string | undefined = needed(
   'nats-server',
   ['nats-server', '/usr/sbin/nats-server'].find((path) => spawnSync(path, ['--version']).status === 0),
 );
+/** Preloading is Linux's. */
+export const cc: string | undefined = needed(
+  'cc (on Linux)',
+  process.platform === 'linux' && spawnSync('cc', ['--version']).status === 0 ? 'cc' : undefined,
+);
 
 function needed(name: string, found: string | undefined): string | undefined {
   if (found !== undefined) return found;

@@ -21,8 +21,11 @@ export async function tollcast(...args: string[]): Promise<Finished> {
   return finished(startTollcast(...args));
 }
 
-export const startTollcast = (...args: string[]): ChildProcess =>
-  spawn(process.execPath, [TOLLCAST, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export const startTollcast = (...args: string[]): ChildProcess => startTollcastWith({}, ...args);
+
+/** @param env besides the test's own */
+export const startTollcastWith = (env: Readonly<Record<string, string>>, ...args: string[]): ChildProcess =>
+  spawn(process.execPath, [TOLLCAST, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 
 export async function finished(child: ChildProcess): Promise<Finished> {
   let [stdout, stderr] = ['', ''];
@@ -64,11 +67,12 @@ export class ServerProcess {
     config: object,
     forWhom: readonly string[],
     data?: string,
+    env: Readonly<Record<string, string>> = {},
   ): Promise<ServerProcess> {
     const configFile = scratch.file(`${command}-${Math.random()}.yaml`);
     // YAML is a superset of JSON.
     writeFileSync(configFile, JSON.stringify(config));
-    const child = startTollcast(command, '--config', configFile, ...(data === undefined ? [] : ['--data', data]));
+    const child = startTollcastWith(env, command, '--config', configFile, ...(data === undefined ? [] : ['--data', data]));
     const urls = new Map<string, string>();
     if (child.stdout === null) throw new Error('no standard output');
     for await (const line of createInterface({ input: child.stdout })) {
@@ -183,11 +187,12 @@ export class RelayProcess extends Operated {
     this.#server = server;
   }
 
-  static async start(scratch: Scratch, config: object = {}): Promise<RelayProcess> {
+  /** @param env of the process, besides the test's own */
+  static async start(scratch: Scratch, config: object = {}, env: Readonly<Record<string, string>> = {}): Promise<RelayProcess> {
     const data = scratch.file('data');
     const ports = { http: { port: 0 }, rtmp: { port: 0 } };
     return new RelayProcess(
-      await ServerProcess.start(scratch, 'serve', { ...ports, ...config }, ['viewers', 'broadcasters'], data),
+      await ServerProcess.start(scratch, 'serve', { ...ports, ...config }, ['viewers', 'broadcasters'], data, env),
       data,
     );
   }

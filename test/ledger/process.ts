@@ -12,7 +12,7 @@ const roles: Record<string, (path: string) => Promise<void> | void> = {
   async receipts(file) {
     const clock = systemClock();
     recover({ file, clock, version: '1' });
-    const ledger = await openLedger({ file, clock, log: silent });
+    const ledger = await openLedger({ file, clock, log: silent, retryMs: { first: 5, longest: 20 } });
     await ledger.append({ kind: 'broadcast-started', program: 'p', broadcast: 'b' });
     await ledger.append(consent('v', 'ann'));
     for (let epoch = 1; ; epoch += 10) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Flag } from '../../src/media/chunk.ts';
 import { FakeTime } from '../media/fake-time.ts';
-import { FakeServer } from './fake-server.ts';
+import { FakeServer, usage } from './fake-server.ts';
 import { flvTag, PREAMBLE, Watcher } from './viewer-harness.ts';
 
 let time: FakeTime;
@@ -80,6 +80,26 @@ describe('a server that falls silent', () => {
     expect(watcher.client.state).toBe('stopping');
     time.advance(1);
     expect(await end).toMatchObject({ by: 'error', error: { code: 'unreachable' }, usage: { billableMs: 0 } });
+  });
+});
+
+describe('a server that opens no gate, as with a full disk,', () => {
+  test('is waited for as long as it takes, although it has nothing to send', async () => {
+    for (let step = 0; step < 600; step++) {
+      for (let round = 0; round < 20; round++) await settle();
+      time.advance(500);
+      if (step === 300) server.say({ type: 'confirmed', epoch: server.epoch, started: false, usage: usage(0) });
+    }
+    expect(watcher.client.state).toBe('reconnecting');
+    expect(server.viewing.tickets).toBeGreaterThan(10);
+    const connections = server.mediaConnections;
+    while (server.mediaConnections === connections) {
+      time.advance(500);
+      for (let round = 0; round < 20; round++) await settle();
+    }
+    server.chunk(Flag.keyframe, flvTag(9, 0, 'after it'));
+    await watcher.stateReached('watching');
+    expect(server.viewings).toHaveLength(1);
   });
 });
 
