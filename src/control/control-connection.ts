@@ -8,7 +8,7 @@ import type { ViewingSession } from '../authority/viewing-session.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
-import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
+import { closeCode, type ErrorCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import { MessageBudget } from './message-budget.ts';
@@ -29,12 +29,15 @@ export interface ControlPorts {
   readonly log: Logger;
   readonly limits: ControlLimits;
   readonly tokens: Pick<TokenVerifier, 'viewer'>;
+  /** A viewer is refused, for this reason. */
+  refused(code: ErrorCode): void;
 }
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
 export class ControlConnection implements Channel {
   readonly #socket: WebSocket;
   readonly #ports: ControlPorts;
+  readonly #authenticated: () => void;
   readonly #budget: MessageBudget;
   readonly #challenge = randomBytes(24).toString('base64url');
   #cancelTimeout: () => void;
@@ -44,9 +47,11 @@ export class ControlConnection implements Channel {
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
 
-  constructor(socket: WebSocket, ports: ControlPorts) {
+  /** @param authenticated is called once it has its viewing */
+  constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
     this.#socket = socket;
     this.#ports = ports;
+    this.#authenticated = authenticated;
     const { limits, clock, timers } = ports;
     this.#budget = new MessageBudget(limits.messagesPerSecond, limits.burstMessages, clock);
     this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
@@ -91,6 +96,7 @@ export class ControlConnection implements Channel {
       this.#cancelTimeout();
       const session = message.type === 'watch' ? await this.#watch(message) : await this.#resume(message);
       this.#session = session;
+      this.#authenticated();
       // Closed while that was being checked: nothing else will say so.
       if (this.#socket.readyState !== this.#socket.OPEN) session.lost(this);
       return;
@@ -147,6 +153,7 @@ export class ControlConnection implements Channel {
 
   #refuse(refusal: Refusal): void {
     this.#cancelTimeout();
+    this.#ports.refused(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
     this.send({ type: 'error', code: refusal.code, message: refusal.message, fatal: true });
     this.#socket.close(closeCode(refusal.code), refusal.code);

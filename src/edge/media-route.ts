@@ -15,6 +15,7 @@ const POLICY_VIOLATION = 1008;
 export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
   subprotocol: MEDIA_SUBPROTOCOL,
   maxMessageBytes: MAX_MESSAGE_BYTES,
+  isOpenToAll: false,
   accept: async ({ program = '' }, query) => {
     const ticket = query.get('ticket') ?? '';
     if (!(await edge.knows(program, ticket)))
