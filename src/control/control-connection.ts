@@ -73,13 +73,14 @@ export class ControlConnection implements Channel {
   }
 
   #received(data: RawData, isBinary: boolean): void {
-    // Once it is being closed, whatever still comes is nobody's.
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const isOpen = this.#socket.readyState === this.#socket.OPEN;
     if (!this.#budget.take()) {
-      this.#refuse(new Refusal('try-later', 'too many messages'));
+      if (isOpen) this.#refuse(new Refusal('try-later', 'too many messages'));
       this.#socket.terminate();
       return;
     }
+    // Once it is being closed, whatever still comes is nobody's.
+    if (!isOpen) return;
     const message = isBinary ? undefined : parseMessage(String(data));
     if (message === undefined || 'problem' in message) {
       this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));

@@ -36,6 +36,13 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
   export default class Rtmp {
     /** 0 before the handshake, 3 once chunks follow. */
     handshakeState: number;
+    /** The other side's part of the handshake, as far as it has come. */
+    handshakePayload: Buffer;
+    handshakeBytes: number;
+    /** 0 before a chunk. */
+    parserState: number;
+    /** Bytes in `parserBuffer`. */
+    parserBytes: number;
     /** The first bytes of the chunk that is being parsed: basic header and message header. */
     parserBuffer: Buffer;
     /** Length of the basic header in `parserBuffer`: 1, 2 or 3. */
@@ -44,8 +51,6 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
     /** By chunk stream id. */
     inPackets: Map<number, RtmpPacket>;
     inChunkSize: number;
-    /** An FLV parser with a buffer of 1 MiB. */
-    flv: unknown;
     onOutputCallback: (bytes: Buffer) => void;
 
     /** Parses the server's side of the handshake, then chunks. */

@@ -1,7 +1,8 @@
 import logger from 'node-media-server/src/core/logger.js';
-import Rtmp, { type RtmpPacket } from 'node-media-server/src/protocol/rtmp.js';
+import type { RtmpPacket } from 'node-media-server/src/protocol/rtmp.js';
 import { TollcastError } from '../errors.ts';
 import { isCommand, MessageType, type RtmpMessage } from './rtmp-message.ts';
+import { newPacket, RtmpParser } from './rtmp-parser.ts';
 
 /** What the bytes of one connection may make its reader allocate. */
 export interface ReaderLimits {
@@ -34,7 +35,7 @@ const NOTHING = Buffer.alloc(0);
  * Any method may throw: TollcastError `rtmp-malformed` or `rtmp-limit`, whose message says what was wrong, or whatever the parser
  * throws. After that the reader is of no more use.
  */
-export class RtmpReader extends Rtmp {
+export class RtmpReader extends RtmpParser {
   limits: ReaderLimits;
   #messages: RtmpMessage[] = [];
   #unfinishedBytes = 0;
@@ -46,7 +47,6 @@ export class RtmpReader extends Rtmp {
    */
   constructor(limits: ReaderLimits, handshake?: (answer: Buffer) => void) {
     super();
-    this.flv = undefined;
     this.limits = limits;
     if (handshake) this.onOutputCallback = handshake;
     else this.handshakeState = AFTER_HANDSHAKE;
@@ -91,8 +91,7 @@ export class RtmpReader extends Rtmp {
     }
     // Some encoders begin with type 1, which lacks only the message stream's id; the others have no length to go by.
     if (fmt > 1) throw malformed('began a chunk stream without a message header');
-    const header = { fmt, cid, timestamp: 0, length: 0, type: 0, stream_id: 0 };
-    const packet: RtmpPacket = { header, clock: 0, payload: NOTHING, bytes: 0, capacity: 0 };
+    const packet = newPacket(fmt, cid);
     this.inPackets.set(cid, packet);
     return packet;
   }
