@@ -1,6 +1,6 @@
 import { until } from '../e2e/relay-process.ts';
 import { addressOf, type HostileSocket } from './hostile-socket.ts';
-import type { HostileStage } from './hostile-stage.ts';
+import type { Counters, HostileStage } from './hostile-stage.ts';
 import type { MemoryAttack } from './memory-attacks.ts';
 import type { Patience, SlowAttack } from './slow-attacks.ts';
 
@@ -36,26 +36,52 @@ export async function memoryRow(
   };
 }
 
-/** All kinds at once, `count` of each. */
-export async function slowRows(
-  stage: HostileStage,
-  attacks: readonly SlowAttack[],
-  patience: Patience,
-  count: number,
-): Promise<Row[]> {
-  const before = await stage.counters();
-  const opened = await Promise.all(
-    attacks.map((attack) => Promise.all(Array.from({ length: count }, (_, index) => attack.open(stage, addressOf(index))))),
-  );
-  const all = opened.flat();
-  const mostMs = Math.max(...attacks.map((attack) => attack.endedWithinMs(patience)));
-  await until(() => all.every(({ isOpen }) => !isOpen), 'every slow client is ended', mostMs + LATE_MS).catch(() => undefined);
-  const harm = await stage.harm();
-  const rows = attacks.map((attack, index) => rowOf(attack, opened[index] ?? [], attack.endedWithinMs(patience), harm));
-  for (const socket of all) socket.destroy();
-  stage.leave();
-  await stage.isBackAt(before, BACK_WITHIN_MS);
-  return rows;
+/** Slow clients of every kind, all at once. */
+export class SlowClients {
+  readonly #stage: HostileStage;
+  readonly #patience: Patience;
+  readonly #before: Counters;
+  readonly #opened: readonly (readonly [SlowAttack, readonly HostileSocket[]])[];
+
+  private constructor(
+    stage: HostileStage,
+    patience: Patience,
+    before: Counters,
+    opened: readonly (readonly [SlowAttack, readonly HostileSocket[]])[],
+  ) {
+    this.#stage = stage;
+    this.#patience = patience;
+    this.#before = before;
+    this.#opened = opened;
+  }
+
+  /** @param count of each kind, each from an address of its own */
+  static async open(
+    stage: HostileStage,
+    attacks: readonly SlowAttack[],
+    patience: Patience,
+    count: number,
+  ): Promise<SlowClients> {
+    const before = await stage.counters();
+    const open = async (attack: SlowAttack) => {
+      const sockets = Array.from({ length: count }, (_, index) => attack.open(stage, addressOf(index)));
+      return [attack, await Promise.all(sockets)] as const;
+    };
+    return new SlowClients(stage, patience, before, await Promise.all(attacks.map(open)));
+  }
+
+  /** Once all are ended, or should have been. */
+  async rows(): Promise<Row[]> {
+    const all = this.#opened.flatMap(([, sockets]) => sockets);
+    const mostMs = Math.max(...this.#opened.map(([attack]) => attack.endedWithinMs(this.#patience)));
+    await until(() => all.every(({ isOpen }) => !isOpen), 'every slow client is ended', mostMs + LATE_MS).catch(() => undefined);
+    const harm = await this.#stage.harm();
+    const rows = this.#opened.map(([attack, sockets]) => rowOf(attack, sockets, attack.endedWithinMs(this.#patience), harm));
+    for (const socket of all) socket.destroy();
+    this.#stage.leave();
+    await this.#stage.isBackAt(this.#before, BACK_WITHIN_MS);
+    return rows;
+  }
 }
 
 function rowOf({ name }: SlowAttack, sockets: readonly HostileSocket[], boundMs: number, harm: readonly string[]): Row {

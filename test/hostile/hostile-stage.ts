@@ -32,6 +32,7 @@ export class HostileStage implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #broadcaster: ChildProcess;
   readonly #viewers: RawViewer[] = [];
+  readonly #streamKeys = new Map<string, string>();
 
   private constructor(scratch: Scratch, relay: RelayProcess, rtmpsUrl: string, broadcaster: ChildProcess) {
     this.#scratch = scratch;
@@ -70,6 +71,14 @@ export class HostileStage implements AsyncDisposable {
     return signedToken(this.relay.data, PROGRAM, viewer);
   }
 
+  /** What hostile broadcasters publish: a program with its stream key. */
+  async publishName(index: number): Promise<string> {
+    const name = `hostile-${index}`;
+    const known = this.#streamKeys.get(name) ?? (await this.relay.addProgram(name)).streamKey;
+    this.#streamKeys.set(name, known);
+    return `${name}?key=${known}`;
+  }
+
   /** One that asks as others do, and opens no media socket by itself. */
   hostileViewer(): RawViewer {
     const viewer = new RawViewer(this.relay.httpUrl);
@@ -80,7 +89,10 @@ export class HostileStage implements AsyncDisposable {
 
   /** Every hostile viewer goes. */
   leave(): void {
-    for (const viewer of this.#viewers.splice(0)) viewer.close();
+    for (const viewer of this.#viewers.splice(0)) {
+      if (viewer.control.readyState === viewer.control.OPEN) viewer.say({ type: 'stop' });
+      viewer.close();
+    }
   }
 
   /** Has it watch, up to the ticket. @returns the media socket's path */

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import { CONTROL_SUBPROTOCOL } from '../../src/protocol/messages.ts';
 import { ffmpeg } from '../e2e/programs.ts';
 import { until } from '../e2e/relay-process.ts';
-import { memoryRow, slowRows } from './hostile-run.ts';
+import { memoryRow, SlowClients } from './hostile-run.ts';
 import { addressOf, HostileSocket } from './hostile-socket.ts';
 import { HostileStage } from './hostile-stage.ts';
 import { MEMORY_ATTACKS } from './memory-attacks.ts';
@@ -11,7 +11,7 @@ import { SLOW_ATTACKS } from './slow-attacks.ts';
 
 const PATIENCE = { requestTimeoutMs: 1_500, responseTimeoutMs: 2_000, idleTimeoutMs: 1_500, handshakeTimeoutMs: 2_000 };
 const { handshakeTimeoutMs, ...HTTP } = PATIENCE;
-const HOLD = { settleMs: 500, holdMs: 1_000 };
+const HOLD = { settleMs: 300, holdMs: 500 };
 const EACH = 20;
 const PER_ADDRESS = 260;
 const UNAUTHENTICATED = 210;
@@ -19,6 +19,8 @@ const UNAUTHENTICATED = 210;
 /** `npm run hostile` does the same for longer, with the limits that a relay has by default. */
 (ffmpeg === undefined ? describe.skip : describe)('a relay among hostile clients', () => {
   let stage: HostileStage;
+  /** There from the beginning, beside all the others. */
+  let slow: SlowClients;
 
   beforeAll(async () => {
     stage = await HostileStage.open({
@@ -27,6 +29,7 @@ const UNAUTHENTICATED = 210;
       viewers: { maxSocketBytes: 16_384, tooSlowMs: 1_000 },
       keys: { periodMs: 6_000 },
     });
+    slow = await SlowClients.open(stage, SLOW_ATTACKS, PATIENCE, EACH);
   }, 60_000);
 
   afterAll(() => stage?.[Symbol.asyncDispose]());
@@ -42,7 +45,7 @@ const UNAUTHENTICATED = 210;
   );
 
   test(`slow clients of every kind, ${EACH} each: all are ended in time, and an ordinary viewer loses nothing`, async () => {
-    const rows = await slowRows(stage, SLOW_ATTACKS, PATIENCE, EACH);
+    const rows = await slow.rows();
     for (const { attack, figures } of rows) process.stderr.write(`${attack}: ${figures}\n`);
     expect(rows.flatMap(({ attack, faults }) => faults.map((fault) => `${attack}: ${fault}`))).toEqual([]);
   }, 90_000);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { tableLines } from '../../src/cli/table.ts';
 import { http, rtmp } from '../../src/config/sections.ts';
-import { memoryRow, type Row, slowRows } from './hostile-run.ts';
+import { memoryRow, type Row, SlowClients } from './hostile-run.ts';
 import { HostileStage } from './hostile-stage.ts';
 import { MEMORY_ATTACKS } from './memory-attacks.ts';
 import { SLOW_ATTACKS } from './slow-attacks.ts';
@@ -23,7 +23,8 @@ const done = (row: Row) => {
 };
 for (const attack of MEMORY_ATTACKS) done(await memoryRow(stage, attack, { settleMs: 10_000, holdMs: 1_000 * Number(hold) }));
 const patience = { ...http.parse({}), ...rtmp.parse({}) };
-for (const row of await slowRows(stage, SLOW_ATTACKS, patience, Number(each))) done(row);
+const slow = await SlowClients.open(stage, SLOW_ATTACKS, patience, Number(each));
+for (const row of await slow.rows()) done(row);
 const columns = [{ title: 'attack' }, { title: 'figures' }, { title: 'bound' }];
 for (const page of tableLines(
   columns,

@@ -73,16 +73,19 @@ function beginning(chunkStream: number, length: number, type: number): Buffer {
 }
 const FIRST_CHUNK_STREAM = 64;
 
-/** A broadcaster that may publish, on a program of its own. */
-async function publisher(stage: HostileStage, name: string): Promise<RtmpAttacker> {
-  const { streamKey } = await stage.relay.addProgram(name);
-  const attacker = await RtmpAttacker.start(stage.relay.rtmpUrl, addressOf(0));
-  attacker.command(0, 'connect', 1, { app: 'live', tcUrl: stage.relay.rtmpUrl });
-  attacker.command(0, 'createStream', 2, null);
-  attacker.command(1, 'publish', 3, null, `${name}?key=${streamKey}`, 'live');
-  await until(() => attacker.received.includes('NetStream.Publish.Start'), `${name} is being published`);
-  return attacker;
-}
+/** Broadcasters that may publish, each on a program of its own. */
+const publishers = (stage: HostileStage): Promise<RtmpAttacker[]> =>
+  Promise.all(
+    Array.from({ length: CONNECTIONS }, async (_, index) => {
+      const name = await stage.publishName(index);
+      const attacker = await RtmpAttacker.start(stage.relay.rtmpUrl, addressOf(0));
+      attacker.command(0, 'connect', 1, { app: 'live', tcUrl: stage.relay.rtmpUrl });
+      attacker.command(0, 'createStream', 2, null);
+      attacker.command(1, 'publish', 3, null, name, 'live');
+      await until(() => attacker.received.includes('NetStream.Publish.Start'), `${name} is being published`);
+      return attacker;
+    }),
+  );
 
 async function announced(attackers: readonly RtmpAttacker[]): Promise<Outcome> {
   for (const attacker of attackers) {
@@ -149,18 +152,13 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
   {
     name: `16 MB announced on each of ${CHUNK_STREAMS} chunk streams, by broadcasters`,
     maxGrowthMb: 40,
-    run: async (stage) =>
-      announced(
-        await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => publisher(stage, `huge-${viewers++}-${index}`))),
-      ),
+    run: async (stage) => announced(await publishers(stage)),
   },
   {
     name: 'messages left unfinished by broadcasters, as much as is let',
     maxGrowthMb: 4 * 8 + 40,
     run: async (stage, holdMs) => {
-      const attackers = await Promise.all(
-        Array.from({ length: CONNECTIONS }, (_, index) => publisher(stage, `unfinished-${viewers++}-${index}`)),
-      );
+      const attackers = await publishers(stage);
       const size = Buffer.alloc(4);
       size.writeUInt32BE(MIB);
       for (const attacker of attackers) {
