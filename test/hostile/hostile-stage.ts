@@ -87,12 +87,10 @@ export class HostileStage implements AsyncDisposable {
     return viewer;
   }
 
-  /** Every hostile viewer goes. */
+  /** Every hostile viewer goes: it is the relay that closes after a stop. */
   leave(): void {
-    for (const viewer of this.#viewers.splice(0)) {
+    for (const viewer of this.#viewers.splice(0))
       if (viewer.control.readyState === viewer.control.OPEN) viewer.say({ type: 'stop' });
-      viewer.close();
-    }
   }
 
   /** Has it watch, up to the ticket. @returns the media socket's path */
