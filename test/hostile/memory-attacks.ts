@@ -215,12 +215,12 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
   {
     name: 'a viewer that sends 1 MB/s of messages on both sockets',
     maxGrowthMb: 40,
-    run: async (stage, holdMs) => flood(stage, await bothSockets(stage), frame(Opcode.text, true, 'x'.repeat(100))),
+    run: async (stage) => flood(stage, await bothSockets(stage), frame(Opcode.text, true, 'x'.repeat(100))),
   },
   {
     name: 'a viewer that sends 1 MB/s of pings on both sockets',
     maxGrowthMb: 40,
-    run: async (stage, holdMs) => flood(stage, await bothSockets(stage), frame(Opcode.ping, true, 'x'.repeat(100))),
+    run: async (stage) => flood(stage, await bothSockets(stage), frame(Opcode.ping, true, 'x'.repeat(100))),
   },
   {
     name: 'a viewer that sends 1 MB/s of pings and reads no pong',
