@@ -170,7 +170,8 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
           for (let chunk = 1; chunk < 3; chunk++) attacker.bytes(Buffer.concat([Buffer.of(0xc0, stream), Buffer.alloc(MIB)]));
         }
       }
-      await pause(holdMs);
+      // Within the time that a broadcaster may be silent.
+      await pause(Math.min(holdMs, 5_000));
       const open = attackers.filter(({ closed }) => !closed).length;
       for (const attacker of attackers)
         attacker.bytes(Buffer.concat([beginning(FIRST_CHUNK_STREAM + 2, MIB, VIDEO), Buffer.alloc(128)]));
