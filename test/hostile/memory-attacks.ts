@@ -181,7 +181,7 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
   },
   {
     name: `${CONTROL_SOCKETS} control sockets that say nothing`,
-    maxGrowthMb: 80,
+    maxGrowthMb: 160,
     run: async ({ relay }, holdMs) => {
       const hello = upgradeTo('/v1/control', CONTROL_SUBPROTOCOL);
       const open = (index: number) =>
@@ -201,8 +201,14 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
       await once(media, 'open');
       media.pause();
       const fromMs = performance.now();
-      await until(() => viewer.last('ended'), 'the viewing of a viewer that reads nothing has ended', holdMs + 120_000);
-      const reason = viewer.last('ended')?.reason;
+      const sockets = await stage.metric('tollcast_sockets');
+      // Whichever comes first: it has lost chunks for too long, or has not answered a ping. Without media its viewing costs nothing.
+      const howEnded = async () => {
+        await pause(200);
+        const isCut = (await stage.metric('tollcast_sockets')) < sockets;
+        return viewer.last('ended')?.reason ?? (isCut ? 'a socket that answers no ping' : undefined);
+      };
+      const reason = await until(howEnded, 'a media socket that reads nothing is ended', holdMs + 60_000);
       const endedMs = performance.now() - fromMs;
       await pause(Math.max(0, holdMs - endedMs));
       const dropped = await stage.metric('tollcast_media_dropped_chunks_total');
