@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
-import { WebSocket } from 'ws';
 import { CONTROL_SUBPROTOCOL, MEDIA_SUBPROTOCOL } from '../../src/protocol/messages.ts';
 import { until } from '../e2e/relay-process.ts';
 import { RtmpAttacker } from '../e2e/rtmp-attacker.ts';
@@ -195,25 +193,19 @@ export const MEMORY_ATTACKS: readonly MemoryAttack[] = [
     run: async (stage, holdMs) => {
       const viewer = stage.hostileViewer();
       const url = await stage.ticketOf(viewer, `deaf-${viewers++}`);
-      const { httpUrl } = stage.relay;
-      const media = new WebSocket(new URL(url, httpUrl.replace('http', 'ws')), MEDIA_SUBPROTOCOL);
-      media.on('error', () => undefined);
-      await once(media, 'open');
-      media.pause();
+      const media = await HostileSocket.open(stage.relay.httpUrl, addressOf(1), upgradeTo(url, MEDIA_SUBPROTOCOL));
+      // From the first: what is never read from keeps a small window. Who reads nothing learns only by writing that it has been cut off.
+      media.deafen().drip([frame(Opcode.ping, true, '')], 1_000);
       const fromMs = performance.now();
-      const sockets = await stage.metric('tollcast_sockets');
       // Whichever comes first: it has lost chunks for too long, or has not answered a ping. Without media its viewing costs nothing.
-      const howEnded = async () => {
-        await pause(200);
-        const isCut = (await stage.metric('tollcast_sockets')) < sockets;
-        return viewer.last('ended')?.reason ?? (isCut ? 'a socket that answers no ping' : undefined);
-      };
+      const howEnded = () => viewer.last('ended')?.reason ?? (media.isOpen ? undefined : 'a socket that answers no ping');
       const reason = await until(howEnded, 'a media socket that reads nothing is ended', holdMs + 60_000);
       const endedMs = performance.now() - fromMs;
+      if (endedMs < 500) throw new Error('the media socket was refused');
       await pause(Math.max(0, holdMs - endedMs));
       const dropped = await stage.metric('tollcast_media_dropped_chunks_total');
       const leave = () => {
-        media.terminate();
+        media.destroy();
         stage.leave();
       };
       return { figures: `ended as ${reason} after ${Math.round(endedMs)} ms, ${dropped} chunks dropped`, leave };
