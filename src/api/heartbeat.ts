@@ -1,12 +1,21 @@
 import type { WebSocket } from 'ws';
 import type { Timers } from '../clock.ts';
 
-/** Pings sockets and ends those that did not answer the ping before. */
+/** Pings and pongs together that a socket may send from one ping to the next. Clients have no need of any but their answer. */
+const MAX_CONTROL_FRAMES = 100;
+
+interface Pulse {
+  /** Whether it answered since it was pinged last. */
+  answered: boolean;
+  /** Pings and pongs since then. */
+  frames: number;
+}
+
+/** Pings sockets, and ends those that did not answer the ping before or send pings and pongs without end. */
 export class Heartbeat {
   readonly #timers: Timers;
   readonly #everyMs: number;
-  /** Whether each answered since it was pinged last. */
-  readonly #sockets = new Map<WebSocket, boolean>();
+  readonly #sockets = new Map<WebSocket, Pulse>();
   #cancel: (() => void) | undefined;
 
   constructor(timers: Timers, everyMs: number) {
@@ -20,8 +29,17 @@ export class Heartbeat {
   }
 
   watch(socket: WebSocket): void {
-    this.#sockets.set(socket, true);
-    socket.on('pong', () => this.#sockets.set(socket, true));
+    const pulse: Pulse = { answered: true, frames: 0 };
+    this.#sockets.set(socket, pulse);
+    const came = () => {
+      pulse.frames++;
+      if (pulse.frames > MAX_CONTROL_FRAMES) socket.terminate();
+    };
+    socket.on('ping', came);
+    socket.on('pong', () => {
+      pulse.answered = true;
+      came();
+    });
     socket.once('close', () => this.#sockets.delete(socket));
   }
 
@@ -41,12 +59,13 @@ export class Heartbeat {
 
   #schedule(): void {
     this.#cancel = this.#timers.after(this.#everyMs, () => {
-      for (const [socket, answered] of this.#sockets) {
-        if (!answered) {
+      for (const [socket, pulse] of this.#sockets) {
+        if (!pulse.answered) {
           socket.terminate();
           continue;
         }
-        this.#sockets.set(socket, false);
+        pulse.answered = false;
+        pulse.frames = 0;
         socket.ping();
       }
       this.#schedule();

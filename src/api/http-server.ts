@@ -1,38 +1,71 @@
-import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify';
 import type { Logger } from 'pino';
+import type { Timers } from '../clock.ts';
 import type { Certificates } from '../config/certificates.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
+import { HttpAdmission, type HttpLimits } from './http-limits.ts';
 import type { Metrics } from './metrics.ts';
-import { answerRaw } from './raw-answer.ts';
+import { type Refused, refuse } from './raw-answer.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Nobody sends a body here. */
 const MAX_BODY_BYTES = 16_384;
 
-/** What Node would answer by itself is answered here, as everything is. */
-const RULES = { requireHostHeader: false } as const;
+/** How long whoever is slow may take. */
+export interface HttpTimeouts {
+  /** For a TLS handshake, for a request's headers, and for all of it, each from its beginning. */
+  readonly requestTimeoutMs: number;
+  /** For reading the answer. */
+  readonly responseTimeoutMs: number;
+  /** Between requests on one connection. */
+  readonly idleTimeoutMs: number;
+}
 
-/** How what never became a request is answered; 400 otherwise. */
-const NO_REQUEST: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
+/** How late it is noticed that a request takes too long. */
+const TIMEOUT_CHECK_MS = 500;
 
 export interface HttpServerPorts {
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Origins, besides the server's own, whose pages may read answers and open sockets. */
   readonly allowedOrigins: readonly string[];
+  readonly timeouts: HttpTimeouts;
+  readonly timers: Timers;
   readonly tls?: Pick<Certificates, 'cert' | 'key' | 'follow'>;
   /** Why this process is not ready; undefined if it is. */
   notReady(): string | undefined;
 }
 
+/** An HTTP server, and what is counted of whom it has. */
+export interface HttpServer {
+  readonly app: FastifyInstance;
+  readonly admission: HttpAdmission;
+}
+
 /** What every role answers over HTTP: whether it lives, whether it is ready, its metrics. Others add their routes. */
-export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: HttpServerPorts): FastifyInstance {
+export function httpServer(
+  { metrics, log, allowedOrigins, timeouts, timers, tls, notReady }: HttpServerPorts,
+  limits: HttpLimits,
+): HttpServer {
   // Where it listens is said by whoever knows what for.
   const loggerInstance: FastifyBaseLogger = log.child({}, { level: 'warn' });
   const serverFactory: FastifyServerFactory = (handler) => {
-    const server = tls === undefined ? createHttpServer(RULES, handler) : tlsServer(tls, handler);
+    const options = {
+      // What Node would answer by itself is answered here, as everything is.
+      requireHostHeader: false,
+      headersTimeout: timeouts.requestTimeoutMs,
+      requestTimeout: timeouts.requestTimeoutMs,
+      keepAliveTimeout: timeouts.idleTimeoutMs,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    };
+    const handshakeTimeout = timeouts.requestTimeoutMs;
+    const server =
+      tls === undefined
+        ? createHttpServer(options, handler)
+        : createHttpsServer({ ...options, handshakeTimeout, cert: tls.cert, key: tls.key }, handler);
+    if (server instanceof HttpsServer) tls?.follow(server);
     server.on('checkExpectation', handler);
     return server;
   };
@@ -43,17 +76,31 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
     serverFactory,
     logController,
     bodyLimit: MAX_BODY_BYTES,
-    // What is no HTTP, or does not come to its end, is no request.
     clientErrorHandler: ({ code }, socket) => {
-      if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-      else answerRaw(socket, NO_REQUEST[code] ?? 400, { code: 'bad-request', message: 'that is no HTTP request' }, secure);
+      if (code === 'ERR_HTTP_REQUEST_TIMEOUT') admission.countRefused('request-timeout');
+      const refused = clientErrorOf(code);
+      if (refused !== undefined && socket.writable) refuse(socket, refused, secure);
+      else socket.destroy();
     },
     // A path that cannot be decoded comes by no hook.
     frameworkErrors: ({ message }, _, { raw }) => {
       raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
     },
   });
+  const admission = new HttpAdmission(app.server, limits);
 
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    const refused = admission.ofRequest(raw);
+    if (refused !== undefined) {
+      const { status, ...body } = refused;
+      return reply.code(status).header('connection', 'close').send(body);
+    }
+    const cancel = timers.after(timeouts.responseTimeoutMs, () => {
+      admission.countRefused('response-timeout');
+      raw.socket.destroy();
+    });
+    reply.raw.once('close', cancel);
+  });
   // A route that says something else itself is left to say it.
   app.addHook('onSend', async (_, reply) => {
     for (const [name, value] of Object.entries(secure)) if (!reply.hasHeader(name)) reply.header(name, value);
@@ -80,13 +127,16 @@ export function httpServer({ metrics, log, allowedOrigins, tls, notReady }: Http
     return reason === undefined ? { status: 'ready' } : reply.code(503).send({ status: 'not-ready', message: reason });
   });
   app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
-  return app;
+  return { app, admission };
 }
 
-function tlsServer(tls: NonNullable<HttpServerPorts['tls']>, handler: RequestListener): HttpsServer {
-  const server = createHttpsServer({ ...RULES, cert: tls.cert, key: tls.key }, handler);
-  tls.follow(server);
-  return server;
+/** What to say to whoever sent what is no request; undefined where nothing can be said, as after half a TLS handshake. */
+function clientErrorOf(nodeCode: string | undefined): Refused | undefined {
+  if (nodeCode === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { status: 408, code: 'request-timeout', message: 'the request took too long to come' };
+  if (nodeCode === 'HPE_HEADER_OVERFLOW')
+    return { status: 431, code: 'bad-request', message: 'the headers of the request are too long' };
+  return nodeCode?.startsWith('HPE_') ? { status: 400, code: 'bad-request', message: 'that is no HTTP request' } : undefined;
 }
 
 /** What is wrong with a request that never reached its route, such as a body that is too long. */

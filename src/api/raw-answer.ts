@@ -2,22 +2,28 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
-/** Answers a request that there is no more of than its socket, and closes that. @param secure see security-headers.ts */
-export function answerRaw(
+/** Why something is refused over HTTP: `code` is stable, `message` is for people. */
+export interface Refused {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Answers on a socket that no HTTP server answers on, and closes it. @param secure see security-headers.ts */
+export function refuse(
   socket: Duplex,
-  status: number,
-  body: { readonly code: string; readonly message: string },
+  { status, code, message }: Refused,
   secure: Readonly<Record<string, string>> = SECURITY_HEADERS,
 ): void {
-  const text = JSON.stringify(body);
+  const body = JSON.stringify({ code, message });
   // Whoever does not close in answer would keep it open for ever.
   socket.once('finish', () => socket.destroy());
   const headers = {
     connection: 'close',
     'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
+    'content-length': Buffer.byteLength(body),
     ...secure,
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
 }

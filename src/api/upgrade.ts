@@ -2,60 +2,52 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
-import { answerRaw } from './raw-answer.ts';
+import type { HttpAdmission } from './http-limits.ts';
+import { type Refused, refuse } from './raw-answer.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
 /** What a WebSocket path does with a request for it. */
 export interface SocketRoute {
   readonly subprotocol: string;
   readonly maxMessageBytes: number;
+  /** Whether anybody may open one, and says only then who it is. */
+  readonly isOpenToAll: boolean;
   /** Takes the socket, or says why not. `parameters`: the named groups of the path. */
   accept(parameters: Readonly<Record<string, string>>, query: URLSearchParams): Answer | Promise<Answer>;
 }
 
-export type Answer = Refused | ((socket: WebSocket) => void);
+/** Takes the socket. `authenticated`: to be called once it is known whose it is, where anybody may open one. */
+export type Answer = Refused | ((socket: WebSocket, authenticated: () => void) => void);
 
-export interface Refused {
-  readonly status: 401 | 403 | 404 | 503;
-  readonly code: string;
-  readonly message: string;
-}
+/** How long whoever is told that a socket is closed has for closing it too, and for reading what was sent before. */
+const CLOSE_TIMEOUT_MS = 10_000;
 
-/** Answers WebSocket upgrades of an HTTP server: path, subprotocol and Origin are checked before the handshake. */
+/** Answers WebSocket upgrades of an HTTP server: limits, path, subprotocol and Origin are checked before the handshake. */
 export function serveSockets(
   server: Server,
   routes: readonly (readonly [RegExp, SocketRoute])[],
   allowedOrigins: readonly string[],
+  admission: HttpAdmission,
 ): void {
-  const sockets = new Map(
-    routes.map(([, route]) => [
-      route,
-      new WebSocketServer({
-        noServer: true,
-        perMessageDeflate: false,
-        maxPayload: route.maxMessageBytes,
-        handleProtocols: (offered) => (offered.has(route.subprotocol) ? route.subprotocol : false),
-      }),
-    ]),
-  );
-  for (const endpoint of sockets.values())
-    endpoint.on('wsClientError', ({ message }, socket) =>
-      // RFC 6455, section 4.4: the version that is spoken here.
-      answerRaw(socket, 400, { code: 'bad-request', message }, { ...SECURITY_HEADERS, 'sec-websocket-version': '13' }),
-    );
+  const sockets = new Map(routes.map(([, route]) => [route, socketServer(route)]));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const [path = '', query] = (request.url ?? '').split('?', 2);
     const found = routes.map(([pattern, route]) => ({ match: pattern.exec(path), route })).find(({ match }) => match !== null);
     if (found === undefined) return refuse(socket, { status: 404, code: 'not-found', message: 'there is no such socket' });
     const { route } = found;
+    const tooMany = admission.ofUpgrade(request, socket);
+    if (tooMany !== undefined) return refuse(socket, tooMany);
     if (!originAllowed(request, allowedOrigins))
       return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
     if (!offersSubprotocol(request, route.subprotocol))
       return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
+    const authenticated = route.isOpenToAll ? admission.unauthenticated(request, socket) : () => undefined;
+    if (typeof authenticated !== 'function') return refuse(socket, authenticated);
     const take = (answer: Answer) => {
       if (socket.destroyed) return;
-      if (typeof answer === 'function') sockets.get(route)?.handleUpgrade(request, socket, head, answer);
+      if (typeof answer === 'function')
+        sockets.get(route)?.handleUpgrade(request, socket, head, (opened) => answer(opened, authenticated));
       else refuse(socket, answer);
     };
     // Whatever goes wrong with one socket is no reason to end the others.
@@ -63,6 +55,21 @@ export function serveSockets(
       .then(take)
       .catch(() => socket.destroy());
   });
+}
+
+function socketServer(route: SocketRoute): WebSocketServer {
+  const options = {
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: route.maxMessageBytes,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    handleProtocols: (offered: Set<string>) => (offered.has(route.subprotocol) ? route.subprotocol : false),
+  } as const;
+  const server = new WebSocketServer(options);
+  // RFC 6455, section 4.4: the version that is spoken here.
+  const headers = { ...SECURITY_HEADERS, 'sec-websocket-version': '13' };
+  server.on('wsClientError', ({ message }, socket) => refuse(socket, { status: 400, code: 'bad-request', message }, headers));
+  return server;
 }
 
 /** Browsers always send an Origin: their pages must be the relay's own, or allowed. Other clients send none. */
@@ -76,5 +83,3 @@ function offersSubprotocol({ headers }: IncomingMessage, subprotocol: string): b
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());
   return offered?.includes(subprotocol) ?? false;
 }
-
-const refuse = (socket: Duplex, { status, code, message }: Refused): void => answerRaw(socket, status, { code, message });

@@ -3,6 +3,7 @@ import { WHEN_AT_LIMIT } from '../authority/limits.ts';
 import { type KeyRules, scheduleFault } from '../keys/schedule.ts';
 import { ISSUER_ALGORITHMS } from '../tokens/token-issuer.ts';
 import { AUDIENCE, ISSUER } from '../tokens/viewer-token.ts';
+import { isAddressOrNetwork } from '../trusted-proxies.ts';
 
 /** The parts that configurations are made of: one schema is type, check, default and error text. config/*.yaml explain each. */
 const port = z.int().min(0).max(65_535);
@@ -17,12 +18,21 @@ const notOrigin = 'is not an origin such as https://shop.example';
 const origin = z.string().regex(/^https?:\/\/[a-z0-9[][a-z0-9.:\]-]*$/i, notOrigin);
 /** As content security policies have them. */
 const originPattern = z.string().regex(/^https?:\/\/(\*\.)?[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/i, notOrigin);
+const notNetwork = 'is not an address or network such as 10.0.0.7 or 10.0.0.0/8';
 
 const listener = {
   port: port.default(8080),
   tls: certificate.optional(),
   /** Origins, besides the server's own, whose pages may open sockets. */
   allowedOrigins: z.array(origin).default([]),
+  maxConnections: count.default(50_000),
+  maxConnectionsPerAddress: count.default(2_000),
+  maxUnauthenticatedPerAddress: count.default(250),
+  /** Reverse proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: z.array(z.string().refine(isAddressOrNetwork, notNetwork)).max(100).default([]),
+  requestTimeoutMs: ms(500, 600_000).default(10_000),
+  responseTimeoutMs: ms(500, 3_600_000).default(60_000),
+  idleTimeoutMs: ms(500, 3_600_000).default(5_000),
 };
 
 export const http = z.strictObject(listener).prefault({});

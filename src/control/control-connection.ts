@@ -37,6 +37,7 @@ export interface ControlPorts {
 export class ControlConnection implements Channel {
   readonly #socket: WebSocket;
   readonly #ports: ControlPorts;
+  readonly #authenticated: () => void;
   readonly #budget: MessageBudget;
   readonly #challenge = randomBytes(24).toString('base64url');
   #cancelTimeout: () => void;
@@ -46,9 +47,11 @@ export class ControlConnection implements Channel {
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
 
-  constructor(socket: WebSocket, ports: ControlPorts) {
+  /** @param authenticated is called once it has its viewing */
+  constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
     this.#socket = socket;
     this.#ports = ports;
+    this.#authenticated = authenticated;
     const { limits, clock, timers } = ports;
     this.#budget = new MessageBudget(limits.messagesPerSecond, limits.burstMessages, clock);
     this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
@@ -71,14 +74,17 @@ export class ControlConnection implements Channel {
   }
 
   #received(data: RawData, isBinary: boolean): void {
-    // Once it is being closed, whatever still comes is nobody's.
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const isOpen = this.#socket.readyState === this.#socket.OPEN;
     if (!this.#budget.take()) {
-      this.#ports.totals.overBudget++;
-      this.#refuse(new Refusal('try-later', 'too many messages'));
+      if (isOpen) {
+        this.#ports.totals.overBudget++;
+        this.#refuse(new Refusal('try-later', 'too many messages'));
+      }
       this.#socket.terminate();
       return;
     }
+    // Once it is being closed, whatever still comes is nobody's.
+    if (!isOpen) return;
     const message = isBinary ? undefined : parseMessage(String(data));
     if (message === undefined || 'problem' in message) {
       this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
@@ -95,6 +101,7 @@ export class ControlConnection implements Channel {
       this.#cancelTimeout();
       const session = message.type === 'watch' ? await this.#watch(message) : await this.#resume(message);
       this.#session = session;
+      this.#authenticated();
       // Closed while that was being checked: nothing else will say so.
       if (this.#socket.readyState !== this.#socket.OPEN) session.lost(this);
       return;

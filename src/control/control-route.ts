@@ -9,8 +9,9 @@ export const controlPath = /^\/v1\/control$/;
 export const controlRoute = (ports: ControlPorts, heartbeat: Heartbeat): SocketRoute => ({
   subprotocol: CONTROL_SUBPROTOCOL,
   maxMessageBytes: MAX_CONTROL_MESSAGE_BYTES,
-  accept: () => (socket) => {
+  isOpenToAll: true,
+  accept: () => (socket, authenticated) => {
     heartbeat.watch(socket);
-    new ControlConnection(socket, ports);
+    new ControlConnection(socket, ports, authenticated);
   },
 });

@@ -18,6 +18,7 @@ type Open = Extract<EncryptorMessage, { type: 'open' }>;
 export class EncryptorConnection {
   readonly #socket: WebSocket;
   readonly #ports: EncryptorPorts;
+  readonly #authenticated: () => void;
   readonly #budget: MessageBudget;
   readonly #challenge = randomBytes(24).toString('base64url');
   readonly #cancelTimeout: () => void;
@@ -26,9 +27,11 @@ export class EncryptorConnection {
   /** What an encryptor sends is handled in its order, one at a time. */
   #inbox: Promise<void> = Promise.resolve();
 
-  constructor(socket: WebSocket, ports: EncryptorPorts) {
+  /** @param authenticated is called once its credential has proved good */
+  constructor(socket: WebSocket, ports: EncryptorPorts, authenticated: () => void) {
     this.#socket = socket;
     this.#ports = ports;
+    this.#authenticated = authenticated;
     const { limits, clock, timers } = ports;
     this.#budget = new MessageBudget(limits.messagesPerSecond, limits.burstMessages, clock);
     this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
@@ -131,6 +134,7 @@ export class EncryptorConnection {
 
   #opened(channel: EncryptorChannel, sessionKey: Uint8Array): void {
     this.#cancelTimeout();
+    this.#authenticated();
     this.#channel = channel;
     this.#sessionKey = sessionKey;
     this.#ports.encryptors.opened(channel);

@@ -31,8 +31,9 @@ export interface EncryptorPorts {
 export const encryptorRoute = (ports: EncryptorPorts, heartbeat: Heartbeat): SocketRoute => ({
   subprotocol: ENCRYPTOR_SUBPROTOCOL,
   maxMessageBytes: MAX_ENCRYPTOR_MESSAGE_BYTES,
-  accept: () => (socket) => {
+  isOpenToAll: true,
+  accept: () => (socket, authenticated) => {
     heartbeat.watch(socket);
-    new EncryptorConnection(socket, ports);
+    new EncryptorConnection(socket, ports, authenticated);
   },
 });

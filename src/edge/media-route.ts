@@ -15,6 +15,7 @@ const POLICY_VIOLATION = 1008;
 export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
   subprotocol: MEDIA_SUBPROTOCOL,
   maxMessageBytes: MAX_MESSAGE_BYTES,
+  isOpenToAll: false,
   accept: async ({ program = '' }, query) => {
     const ticket = query.get('ticket') ?? '';
     if (!(await edge.knows(program, ticket)))
@@ -26,7 +27,10 @@ export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
     return (socket) => {
       heartbeat.watch(socket);
       socket.on('error', () => socket.terminate());
-      socket.on('message', () => socket.close(UNSUPPORTED_DATA, 'nothing is to be sent here'));
+      socket.on('message', () => {
+        if (socket.readyState === socket.OPEN) socket.close(UNSUPPORTED_DATA, 'nothing is to be sent here');
+        else socket.terminate();
+      });
       const media: MediaSocket = {
         get isOpen() {
           return socket.readyState === socket.OPEN;

@@ -2,8 +2,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { type Clock, systemTimers, type Timers } from '../clock.ts';
+import { ConnectionAddresses, plainAddress } from '../connection-addresses.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
-import { ConnectionAddresses, plainAddress } from './connection-addresses.ts';
 import { type IngestLimits, ingestLimits } from './limits.ts';
 import { type PublishDecision, type PublishRequest, SHUTTING_DOWN } from './publication.ts';
 import { RtmpSession } from './rtmp-session.ts';

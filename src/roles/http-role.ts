@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Heartbeat } from '../api/heartbeat.ts';
+import { HTTP_REFUSALS } from '../api/http-limits.ts';
 import { httpServer, listenHttp } from '../api/http-server.ts';
 import { OpenSockets } from '../api/open-sockets.ts';
 import { type SocketRoute, serveSockets } from '../api/upgrade.ts';
@@ -27,16 +28,29 @@ export function httpRole(
   const { metrics, timers, log } = host;
   const tls = config.http.tls === undefined ? undefined : certificates(host, config.http.tls);
   const { allowedOrigins, port } = config.http;
-  const app = httpServer({
-    metrics,
-    log,
-    allowedOrigins,
-    ...(tls === undefined ? {} : { tls }),
-    notReady: () => host.notReady(),
-  });
+  const { app, admission } = httpServer(
+    {
+      metrics,
+      log,
+      allowedOrigins,
+      timeouts: config.http,
+      timers,
+      ...(tls === undefined ? {} : { tls }),
+      notReady: () => host.notReady(),
+    },
+    config.http,
+  );
   const open = new OpenSockets(app.server);
   const heartbeat = new Heartbeat(timers, config.pingMs);
   metrics.gauge('tollcast_sockets', 'WebSockets open', () => heartbeat.size);
+  metrics.gauge('tollcast_http_connections', 'HTTP connections open, WebSockets among them', () => admission.connections);
+  metrics.totals(
+    'tollcast_http_refused_total',
+    'HTTP connections, requests and sockets that were refused, by why',
+    'reason',
+    () => admission.refused,
+    HTTP_REFUSALS,
+  );
   host.onClose(async () => {
     heartbeat.stop();
     await heartbeat.drain(CLOSE_WAIT_MS);
@@ -47,7 +61,7 @@ export function httpRole(
     app,
     heartbeat,
     async listen(sockets) {
-      serveSockets(app.server, sockets, allowedOrigins);
+      serveSockets(app.server, sockets, allowedOrigins, admission);
       await listenHttp(app, config.host, port);
       return `${tls === undefined ? 'http' : 'https'}://${hostAndPort(app.server.address())}`;
     },

@@ -75,6 +75,12 @@ export const publish = (file: string, url: string): ChildProcess =>
     stdio: ['ignore', 'ignore', 'pipe'],
   });
 
+/** The same, over and over. */
+export const publishWithoutEnd = (file: string, url: string): ChildProcess =>
+  spawn(ffmpeg ?? 'ffmpeg', ['-v', 'error', '-re', '-stream_loop', '-1', '-i', file, '-c', 'copy', '-f', 'flv', url], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+
 export const videoPackets = (file: string): string[] => packets(file, 'v');
 
 /** Each packet of a file's picture or sound, by the hash of its bytes, in decoding order. */

@@ -28,6 +28,8 @@ export class RawViewer {
   readonly wire: Buffer[] = [];
   /** Epochs whose key is confirmed. */
   answers: (epoch: number) => boolean = () => true;
+  /** Whether it opens a media socket with each ticket that it gets. */
+  opensMedia = true;
   device!: DeviceKeys;
   token = '';
   media: WebSocket | undefined;
@@ -114,7 +116,7 @@ export class RawViewer {
         await decryptContentKey(message.jwe, { viewing: this.viewing, epoch: message.epoch }, this.#sessionKey),
       );
       if (this.answers(message.epoch)) await this.confirm(message.epoch);
-    } else if (message.type === 'ticket') {
+    } else if (message.type === 'ticket' && this.opensMedia) {
       // An edge elsewhere may be asked before it has heard of the ticket: a viewer asks for another, as docs/PROTOCOL.md says.
       this.openMedia(message.url).once('unexpected-response', (request) => {
         request.destroy();

@@ -201,6 +201,10 @@ export class RelayProcess extends Operated {
     return this.#server.log;
   }
 
+  get pid(): number {
+    return this.#server.pid;
+  }
+
   get isRunning(): boolean {
     return this.#server.isRunning;
   }

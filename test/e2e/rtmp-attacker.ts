@@ -19,9 +19,9 @@ export class RtmpAttacker {
   }
 
   /** Connected, with the handshake done. */
-  static async start(rtmpUrl: string): Promise<RtmpAttacker> {
-    const { hostname, port } = new URL(rtmpUrl);
-    const socket = connect(Number(port), hostname);
+  static async start(rtmpUrl: string, localAddress = '127.0.0.1'): Promise<RtmpAttacker> {
+    const { hostname: host, port } = new URL(rtmpUrl);
+    const socket = connect({ host, port: Number(port), localAddress });
     await once(socket, 'connect');
     const attacker = new RtmpAttacker(socket);
     socket.write(Buffer.concat([Buffer.of(3), Buffer.alloc(1_536)]));
@@ -45,7 +45,11 @@ export class RtmpAttacker {
     header.writeUIntBE(payload.length, 4, 3);
     header[7] = type;
     header.writeUInt32LE(streamId, 8);
-    if (!this.closed) this.#socket.write(Buffer.concat([header, payload]));
+    this.bytes(Buffer.concat([header, payload]));
+  }
+
+  bytes(bytes: Buffer): void {
+    if (!this.closed) this.#socket.write(bytes);
   }
 
   end(): void {

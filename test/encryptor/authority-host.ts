@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import type { WebSocket } from 'ws';
 import { Heartbeat } from '../../src/api/heartbeat.ts';
+import { HttpAdmission } from '../../src/api/http-limits.ts';
 import { serveSockets } from '../../src/api/upgrade.ts';
 import { Authority } from '../../src/authority/authority.ts';
 import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { type Clock, systemClock, systemTimers } from '../../src/clock.ts';
+import { http } from '../../src/config/sections.ts';
 import { controlPath, controlRoute } from '../../src/control/control-route.ts';
 import { ControlTotals } from '../../src/control/control-totals.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../../src/control/encryptor-route.ts';
@@ -104,10 +106,10 @@ export class AuthorityHost {
     const accept: typeof route.accept = (...asked) => {
       const take = route.accept(...asked);
       if (typeof take !== 'function') return take;
-      return (socket) => {
+      return (socket, authenticated) => {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
-        take(socket);
+        take(socket, authenticated);
       };
     };
     const { authority, clock } = this;
@@ -127,7 +129,7 @@ export class AuthorityHost {
       [encryptorPath, { ...route, accept }],
       [controlPath, viewers],
     ] as const;
-    serveSockets(server, routes, []);
+    serveSockets(server, routes, [], new HttpAdmission(server, http.parse({})));
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;

@@ -3,13 +3,19 @@ import { connect, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { SocketRoute } from '../../src/api/upgrade.ts';
+import { http } from '../../src/config/sections.ts';
 import { running } from '../../src/roles/host.ts';
 import { httpRole } from '../../src/roles/http-role.ts';
 
-const CONFIG = { host: '127.0.0.1', http: { port: 0, allowedOrigins: [] }, pingMs: 60_000 };
+const CONFIG = { host: '127.0.0.1', http: http.parse({ port: 0 }), pingMs: 60_000 };
 
 /** Answers no upgrade. */
-const silent: SocketRoute = { subprotocol: 'silent', maxMessageBytes: 1_024, accept: () => new Promise(() => undefined) };
+const silent: SocketRoute = {
+  subprotocol: 'silent',
+  maxMessageBytes: 1_024,
+  isOpenToAll: false,
+  accept: () => new Promise(() => undefined),
+};
 
 const UPGRADE = [
   'GET /silent HTTP/1.1',
@@ -23,8 +29,8 @@ const UPGRADE = [
 
 test('no socket holds up the end of a server: not one that says nothing, nor half a request, nor an upgrade without an answer', async () => {
   const { close, url } = await running(pino({ level: 'silent' }), async (host) => {
-    const http = httpRole(host, CONFIG);
-    return { url: new URL(await http.listen([[/^\/silent$/, silent]])) };
+    const role = httpRole(host, CONFIG);
+    return { url: new URL(await role.listen([[/^\/silent$/, silent]])) };
   });
   const open = async (text: string): Promise<Socket> => {
     const socket = connect(Number(url.port), '127.0.0.1');

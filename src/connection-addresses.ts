@@ -24,13 +24,22 @@ export class ConnectionAddresses {
     this.#maxPerAddress = maxPerAddress;
   }
 
-  /** Counts one more; what it returns counts it out again. Undefined if the address has as many as it may. */
+  /** How many an address has now. */
+  count(address: string): number {
+    return this.#counts.get(addressGroup(address)) ?? 0;
+  }
+
+  /** Counts one more; what it returns counts it out again, once. Undefined if the address has as many as it may. */
   enter(address: string): (() => void) | undefined {
     const group = addressGroup(address);
     const count = this.#counts.get(group) ?? 0;
     if (count >= this.#maxPerAddress) return undefined;
     this.#counts.set(group, count + 1);
-    return () => this.#leave(group);
+    let isIn = true;
+    return () => {
+      if (isIn) this.#leave(group);
+      isIn = false;
+    };
   }
 
   #leave(group: string): void {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { addressGroup, ConnectionAddresses, plainAddress } from '../../src/ingest/connection-addresses.ts';
+import { addressGroup, ConnectionAddresses, plainAddress } from '../src/connection-addresses.ts';
 
 test.each([
   ['192.0.2.7', '192.0.2.7'],
@@ -24,4 +24,13 @@ test('Who leaves makes room, for its own address only', () => {
   expect(addresses.enter('2001:db8:1::1')).toBeDefined();
   leave?.();
   expect(addresses.enter('2001:db8::2')).toBeDefined();
+});
+
+test('Who leaves twice makes room once', () => {
+  const addresses = new ConnectionAddresses(2);
+  const leave = addresses.enter('192.0.2.7');
+  addresses.enter('192.0.2.7');
+  leave?.();
+  leave?.();
+  expect(addresses.count('::ffff:192.0.2.7')).toBe(1);
 });
