@@ -1,6 +1,6 @@
 /**
  * What Tollcast uses of node-media-server 4.4.3's protocol files, which come without types: the server's side of the handshake, the
- * chunk parser, and AMF0. Read beside it; the version is pinned, because the members declared here are its insides.
+ * chunk parser, and an AMF0 encoder. Read beside it; the version is pinned, because the members declared here are its insides.
  */
 
 declare module 'node-media-server/src/protocol/rtmp.js' {
@@ -44,8 +44,6 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
     /** By chunk stream id. */
     inPackets: Map<number, RtmpPacket>;
     inChunkSize: number;
-    /** An FLV parser with a buffer of 1 MiB. */
-    flv: unknown;
     onOutputCallback: (bytes: Buffer) => void;
 
     /** Parses the server's side of the handshake, then chunks. */
@@ -65,8 +63,6 @@ declare module 'node-media-server/src/protocol/rtmp.js' {
 
 declare module 'node-media-server/src/protocol/amf.js' {
   const amf: {
-    /** The first value, and how many bytes it took. Null for an unknown marker; throws on what ends too early. */
-    amf0DecodeOne(bytes: Buffer): { len: number; value: unknown } | null;
     /** Writes the length of a string in UTF-16 units, which is right for ASCII only. */
     amf0EncodeOne(value: unknown): Buffer;
   };

@@ -1,10 +1,10 @@
-import amf from 'node-media-server/src/protocol/amf.js';
 import { z } from 'zod';
 import { checked } from '../checked.ts';
+import { Amf0Reader } from './amf0.ts';
 import { MessageType, type RtmpMessage } from './rtmp-message.ts';
 import { malformed } from './rtmp-reader.ts';
 
-/** A command as it came: `values` are what follows its name and transaction, as AMF0 gives them, unchecked. */
+/** A command as it came: `values` are what follows its name and transaction, as `Amf0Reader` gives them, unchecked. */
 export interface Command {
   readonly name: string;
   /** 0 if no answer is wanted. */
@@ -18,19 +18,13 @@ const MAX_VALUES = 4;
 /**
  * Decodes a command message (RTMP 1.0, section 7.2).
  *
- * @throws TollcastError `rtmp-malformed`, or what the AMF decoder throws on some that end too early
+ * @throws TollcastError `rtmp-malformed`
  */
 export function decodeCommand({ type, payload }: RtmpMessage): Command {
   // An AMF3 command begins with a byte that says so, and is AMF0 after it for every encoder in use.
-  let rest = type === MessageType.commandAmf3 ? payload.subarray(1) : payload;
+  const reader = new Amf0Reader(type === MessageType.commandAmf3 ? payload.subarray(1) : payload);
   const values: unknown[] = [];
-  while (rest.length > 0 && values.length < 2 + MAX_VALUES) {
-    const decoded = amf.amf0DecodeOne(rest);
-    // A string that ends too early is decoded as far as it goes.
-    if (decoded === null || decoded.len > rest.length) throw malformed('sent a command that is not AMF0');
-    values.push(decoded.value);
-    rest = rest.subarray(decoded.len);
-  }
+  while (!reader.isAtEnd && values.length < 2 + MAX_VALUES) values.push(reader.next());
   const [name, transaction, ...others] = values;
   if (typeof name !== 'string') throw malformed('sent a command without a name');
   return { name, transaction: typeof transaction === 'number' ? transaction : 0, values: others };

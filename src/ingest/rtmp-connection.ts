@@ -111,7 +111,7 @@ const unauthorizedLimits = ({ maxUnauthorizedBytes, maxCommandBytes, maxChunkStr
   maxChunkStreams,
 });
 
-/** Whatever the parser or the AMF decoder threw, it was what came that made it throw. */
+/** Whatever the parser threw, it was what came that made it throw. */
 export const refusalOf = (error: unknown): Refusal =>
   error instanceof TollcastError
     ? { code: error.code, message: error.message }

@@ -1,6 +1,7 @@
 import logger from 'node-media-server/src/core/logger.js';
-import Rtmp, { type RtmpPacket } from 'node-media-server/src/protocol/rtmp.js';
+import type { RtmpPacket } from 'node-media-server/src/protocol/rtmp.js';
 import { TollcastError } from '../errors.ts';
+import { ChunkParser } from './chunk-parser.ts';
 import { isCommand, MessageType, type RtmpMessage } from './rtmp-message.ts';
 
 /** What the bytes of one connection may make its reader allocate. */
@@ -34,7 +35,7 @@ const NOTHING = Buffer.alloc(0);
  * Any method may throw: TollcastError `rtmp-malformed` or `rtmp-limit`, whose message says what was wrong, or whatever the parser
  * throws. After that the reader is of no more use.
  */
-export class RtmpReader extends Rtmp {
+export class RtmpReader extends ChunkParser {
   limits: ReaderLimits;
   #messages: RtmpMessage[] = [];
   #unfinishedBytes = 0;
@@ -46,7 +47,6 @@ export class RtmpReader extends Rtmp {
    */
   constructor(limits: ReaderLimits, handshake?: (answer: Buffer) => void) {
     super();
-    this.flv = undefined;
     this.limits = limits;
     if (handshake) this.onOutputCallback = handshake;
     else this.handshakeState = AFTER_HANDSHAKE;

@@ -1,3 +1,4 @@
+import { amf0Target } from './amf0-target.ts';
 import { chunks } from './chunks.ts';
 import { config } from './config.ts';
 import { control } from './control.ts';
@@ -6,9 +7,25 @@ import { http } from './http.ts';
 import { jwe } from './jwe.ts';
 import { media } from './media.ts';
 import { receipts } from './receipts.ts';
+import { rtmpTarget } from './rtmp-target.ts';
+import { rtmpTcpTarget } from './rtmp-tcp-target.ts';
 import { server } from './server.ts';
 import type { FuzzTarget } from './target.ts';
 import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [control, encryptor, media, http, tokens, receipts, jwe, chunks, server, config];
+export const TARGETS: readonly FuzzTarget[] = [
+  amf0Target,
+  rtmpTarget,
+  rtmpTcpTarget,
+  control,
+  encryptor,
+  media,
+  http,
+  tokens,
+  receipts,
+  jwe,
+  chunks,
+  server,
+  config,
+];
