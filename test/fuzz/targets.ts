@@ -15,9 +15,9 @@ import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
 export const TARGETS: readonly FuzzTarget[] = [
+  amf0Target,
   rtmpTarget,
   rtmpTcpTarget,
-  amf0Target,
   control,
   encryptor,
   media,
