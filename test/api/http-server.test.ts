@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
-import { httpServer } from '../../src/api/http-server.ts';
-import { Metrics } from '../../src/api/metrics.ts';
 import { SECURITY_HEADERS } from '../../src/api/security-headers.ts';
 import { firstResponse, RawConnection } from '../fuzz/raw-http.ts';
+import { anHttpServer } from './an-http-server.ts';
 
 let app: FastifyInstance;
 
 beforeAll(async () => {
   const log = pino({ level: 'silent' });
-  app = httpServer({ metrics: new Metrics(), log, allowedOrigins: [], notReady: () => undefined });
+  app = anHttpServer(log).app;
   await app.ready();
 });
 afterAll(() => app.close());

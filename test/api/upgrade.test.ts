@@ -1,7 +1,9 @@
 import { createServer } from 'node:http';
 import { expect, test } from '@jest/globals';
+import { HttpAdmission } from '../../src/api/http-limits.ts';
 import { SECURITY_HEADERS } from '../../src/api/security-headers.ts';
 import { serveSockets } from '../../src/api/upgrade.ts';
+import { http } from '../../src/config/sections.ts';
 import { firstResponse, RawConnection } from '../fuzz/raw-http.ts';
 
 const HEADERS = {
@@ -19,7 +21,13 @@ test.each([
   ['another upgrade', { upgrade: 'h2c' }],
 ])('a handshake with %s is refused as everything else is', async (_, wrong) => {
   const server = createServer();
-  serveSockets(server, [[/^\/s$/, { subprotocol: 'some.v1', maxMessageBytes: 100, accept: () => () => undefined }]], []);
+  const admission = new HttpAdmission(server, http.parse({}));
+  serveSockets(
+    server,
+    [[/^\/s$/, { subprotocol: 'some.v1', maxMessageBytes: 100, isOpenToAll: false, accept: () => () => undefined }]],
+    [],
+    admission,
+  );
   const connection = new RawConnection(server);
   const lines = Object.entries({ ...HEADERS, ...wrong }).map(([name, value]) => `${name}: ${value}\r\n`);
   connection.write(`GET /s HTTP/1.1\r\n${lines.join('')}\r\n`);

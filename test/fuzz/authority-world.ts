@@ -3,6 +3,7 @@ import type { LiveBroadcast } from '../../src/authority/live-broadcast.ts';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { ControlConnection, type ControlPorts } from '../../src/control/control-connection.ts';
+import { ControlTotals } from '../../src/control/control-totals.ts';
 import type { Encryptor } from '../../src/encryptor/key-source.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../../src/keys/device.ts';
 import { decryptContentKey, decryptSessionKey } from '../../src/keys/key-update.ts';
@@ -37,8 +38,9 @@ const RULES = {
   minAnswerMs: 400,
   maxViewings: 40,
   maxViewingsPerViewer: 2,
+  whenAtLimit: 'newest-wins',
   ticketLifetimeMs: 1_000,
-};
+} as const;
 
 /** As src/roles/authority-role.ts has them. */
 const LIMITS = { helloTimeoutMs: 10_000, messagesPerSecond: 5, burstMessages: 20, maxSocketBytes: 262_144 };
@@ -94,7 +96,7 @@ export class AuthorityWorld {
     const parts = { clock: process, timers: process, log: this.faults.log };
     const { bus, ledger, reader } = this;
     this.authority = new Authority({ ...parts, bus, ledger, reader, rules: RULES });
-    this.controlPorts = { ...parts, authority: this.authority, limits: LIMITS, tokens: this.tokens };
+    this.controlPorts = { ...parts, authority: this.authority, limits: LIMITS, tokens: this.tokens, totals: new ControlTotals() };
     bus.gates.subscribe('local', {
       change: (change) => {
         if (change.kind === 'close') bus.deliveries.publish({ edge: 'local', kind: 'closed', viewing: change.viewing });
@@ -184,7 +186,7 @@ export class HonestViewer {
       },
       closed: (code) => this.#failed(`closed with ${code}`),
     });
-    new ControlConnection(this.#pair.server, world.controlPorts);
+    new ControlConnection(this.#pair.server, world.controlPorts, () => undefined);
   }
 
   get session(): ViewingSession | undefined {

@@ -49,7 +49,7 @@ class Attacker {
         if (!CLOSE_CODES.has(code)) this.#failed(new Error(`closed with ${code} after ${this.sent}`));
       },
     });
-    new ControlConnection(this.pair.server, world.controlPorts);
+    new ControlConnection(this.pair.server, world.controlPorts, () => undefined);
   }
 
   check(): void {

@@ -1,4 +1,5 @@
 import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
+import { ControlTotals } from '../../src/control/control-totals.ts';
 import { EncryptorConnection } from '../../src/control/encryptor-connection.ts';
 import { ENCRYPTOR_LIMITS, type EncryptorPorts } from '../../src/control/encryptor-route.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../../src/keys/device.ts';
@@ -55,7 +56,7 @@ class Peer {
         if (!CLOSE_CODES.has(code)) this.#failed(new Error(`closed with ${code} after ${this.sent}`));
       },
     });
-    new EncryptorConnection(this.pair.server, ports);
+    new EncryptorConnection(this.pair.server, ports, () => undefined);
   }
 
   say(message: string | Uint8Array): void {
@@ -176,7 +177,11 @@ class EncryptorSession implements FuzzSession {
     const parts = { clock, timers: clock, log: faults.log };
     const encryptors = new RemoteEncryptors({ ...parts, authority, ledger, reader });
     const devices = await Promise.all(Array.from({ length: 4 }, generateDeviceKeys));
-    const session = new EncryptorSession(world, { ...parts, encryptors, limits: ENCRYPTOR_LIMITS }, devices);
+    const session = new EncryptorSession(
+      world,
+      { ...parts, encryptors, limits: ENCRYPTOR_LIMITS, totals: new ControlTotals() },
+      devices,
+    );
     await world.pass(1_000);
     await world.watch();
     return session;

@@ -1,10 +1,9 @@
 import type { Server } from 'node:http';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { serveAuthority } from '../../src/api/authority-routes.ts';
-import { httpServer } from '../../src/api/http-server.ts';
-import { Metrics } from '../../src/api/metrics.ts';
 import { servePages } from '../../src/api/pages.ts';
 import { kidOf } from '../../src/tokens/token-secret.ts';
+import { anHttpServer } from '../api/an-http-server.ts';
 import type { Random } from '../sim/random.ts';
 import { AuthorityWorld, STREAM_KEY_HASH, TOKEN_SECRET, viewerToken } from './authority-world.ts';
 import { hs256, inputOf, mutatedCompact, signedCompact } from './compact.ts';
@@ -71,13 +70,7 @@ class HttpSession implements FuzzSession {
     const world = new AuthorityWorld();
     await world.broadcast();
     await world.watch();
-    const ports = {
-      metrics: new Metrics(),
-      log: world.faults.log,
-      allowedOrigins: ['https://shop.example'],
-      notReady: () => undefined,
-    };
-    const app = httpServer(ports);
+    const { app } = anHttpServer(world.faults.log, ['https://shop.example'], world.process);
     serveAuthority(app, world.authority, world.tokens);
     servePages(app, []);
     await app.ready();

@@ -1,8 +1,5 @@
 import type { Server } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import { Heartbeat } from '../../src/api/heartbeat.ts';
-import { httpServer } from '../../src/api/http-server.ts';
-import { Metrics } from '../../src/api/metrics.ts';
 import { serveSockets } from '../../src/api/upgrade.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { Edge } from '../../src/edge/edge.ts';
@@ -11,6 +8,7 @@ import { Flag } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import { MEDIA_SUBPROTOCOL } from '../../src/protocol/messages.ts';
 import { hashTicket } from '../../src/tokens/media-ticket.ts';
+import { anHttpServer } from '../api/an-http-server.ts';
 import type { Random } from '../sim/random.ts';
 import { SimProcess, SimTime } from '../sim/time.ts';
 import { FaultLog } from './fault-log.ts';
@@ -88,12 +86,8 @@ class MediaSession implements FuzzSession {
     limits: LIMITS,
     ticketWaitMs: 0,
   });
-  readonly #app: FastifyInstance = httpServer({
-    metrics: new Metrics(),
-    log: this.#faults.log,
-    allowedOrigins: [],
-    notReady: () => undefined,
-  });
+  readonly #server = anHttpServer(this.#faults.log, [], this.#clock);
+  readonly #app = this.#server.app;
   readonly #fresh = new Map<string, Ticket>();
   readonly #used: string[] = ['none'];
   #honest!: RawConnection;
@@ -104,7 +98,7 @@ class MediaSession implements FuzzSession {
     const session = new MediaSession();
     const { app, edge } = { app: session.#app, edge: session.#edge };
     await app.ready();
-    serveSockets(app.server, [[mediaPath, mediaRoute(edge, session.#heartbeat)]], []);
+    serveSockets(app.server, [[mediaPath, mediaRoute(edge, session.#heartbeat)]], [], session.#server.admission);
     edge.announce('');
     const { ticket } = session.#ticket('news', 1e12, true);
     session.#honest = new RawConnection(app.server as Server);

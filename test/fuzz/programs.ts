@@ -104,6 +104,7 @@ export class Programs {
       log: this.log,
       bus: this.#bus,
       end: () => undefined,
+      starved: () => undefined,
       keys: {
         verify: async () => undefined,
         timelineStartMs: () => undefined,
