@@ -72,14 +72,23 @@ export class DiskShow implements AsyncDisposable {
     const disk = new FaultyDisk(data, scratch.folder);
     const relay = await RelayProcess.start(scratch, { keys: KEYS }, disk.env);
     const show = new DiskShow(scratch, disk, relay, `${relay.rtmpUrl}/news?key=${streamKey}`);
-    await until(() => relay.isLive(), 'the program is live');
-    const token = await signedToken(data, 'news', 'real');
-    const child = startTollcast('view', relay.httpUrl, '--program', 'news', '--token', token, '--json');
-    show.#real = { child, finished: finished(child) };
-    await until(() => show.receiptsIn(data).length > 0, 'the real viewer watches');
-    for (const name of VIEWERS) await show.#watch(name);
-    await until(() => show.#raws.every((raw) => raw.chunks.length > 10), 'chunks come');
-    return show;
+    try {
+      await show.#gather();
+      return show;
+    } catch (error) {
+      await show[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #gather(): Promise<void> {
+    await until(() => this.relay.isLive(), 'the program is live');
+    const token = await signedToken(this.relay.data, 'news', 'real');
+    const child = startTollcast('view', this.relay.httpUrl, '--program', 'news', '--token', token, '--json');
+    this.#real = { child, finished: finished(child) };
+    await until(() => this.receiptsIn(this.relay.data).length > 0, 'the real viewer watches');
+    for (const name of VIEWERS) await this.#watch(name);
+    await until(() => this.#raws.every((raw) => raw.chunks.length > 10), 'chunks come');
   }
 
   /** An outage from beginning to end, through which everybody just stays. */
