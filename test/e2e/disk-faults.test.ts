@@ -44,7 +44,7 @@ tried.each([
     for (const outage of outages) await show.during(outage);
     await show.settle();
   },
-  120_000,
+  180_000,
 );
 
 tried(
@@ -70,7 +70,7 @@ tried(
       await third.stop();
     }
   },
-  120_000,
+  180_000,
 );
 
 tried(
@@ -107,5 +107,5 @@ tried(
     });
     release();
   },
-  60_000,
+  120_000,
 );

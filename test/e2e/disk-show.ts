@@ -72,15 +72,23 @@ export class DiskShow implements AsyncDisposable {
     const disk = new FaultyDisk(data, scratch.folder);
     const relay = await RelayProcess.start(scratch, { keys: KEYS }, disk.env);
     const show = new DiskShow(scratch, disk, relay, `${relay.rtmpUrl}/news?key=${streamKey}`);
-    await until(() => relay.isLive(), 'the program is live');
-    for (const name of VIEWERS) await show.#watch(name);
-    const token = await signedToken(data, 'news', 'real');
-    const child = startTollcast('view', relay.httpUrl, '--program', 'news', '--token', token, '--json');
-    show.#real = { child, finished: finished(child) };
-    await until(() => show.#raws.every((raw) => raw.chunks.length > 10), 'chunks come');
-    const viewings = () => new Set(show.receiptsIn(data).map((receipt) => receipt.split(' ')[0])).size;
-    await until(() => viewings() === VIEWERS.length + 1, 'the real viewer watches');
-    return show;
+    try {
+      await show.#gather();
+      return show;
+    } catch (error) {
+      await show[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #gather(): Promise<void> {
+    await until(() => this.relay.isLive(), 'the program is live');
+    const token = await signedToken(this.relay.data, 'news', 'real');
+    const child = startTollcast('view', this.relay.httpUrl, '--program', 'news', '--token', token, '--json');
+    this.#real = { child, finished: finished(child) };
+    await until(() => this.receiptsIn(this.relay.data).length > 0, 'the real viewer watches');
+    for (const name of VIEWERS) await this.#watch(name);
+    await until(() => this.#raws.every((raw) => raw.chunks.length > 10), 'chunks come');
   }
 
   /** An outage from beginning to end, through which everybody just stays. */
@@ -173,19 +181,14 @@ export class DiskShow implements AsyncDisposable {
   }
 
   receiptsIn(folder: string): string[] {
-    const db = new Database(ledgerFile(folder), { readonly: true });
-    const rows = db.prepare<[], { body: string }>("SELECT body FROM entries WHERE kind = 'receipt'").all();
-    db.close();
-    return rows.map(({ body }) => JSON.parse(body)).map(({ viewing, epoch }) => `${viewing} ${epoch}`);
+    return this.#entries(folder, 'receipt').map(({ viewing, epoch }) => `${viewing} ${epoch}`);
   }
 
   /** Some of what everybody was served is durable. */
   async servedIsDurable(): Promise<void> {
-    await until(
-      async () =>
-        (await this.relay.charges()).filter(({ viewings }) => (viewings[0]?.billableMs ?? 0) > 0).length > VIEWERS.length,
-      'served time is durable',
-    );
+    const served = () =>
+      this.#entries(this.relay.data, 'served').flatMap(({ spans }) => spans.map(([viewing]: [string]) => viewing));
+    await until(() => this.#raws.every(({ viewing }) => served().includes(viewing)), 'served time is durable');
   }
 
   /** One viewing each, billed no more than the time in which chunks came, and at least that share of it. */
@@ -207,6 +210,13 @@ export class DiskShow implements AsyncDisposable {
     this.#broadcaster.kill('SIGKILL');
     await this.relay.kill();
     this.#scratch[Symbol.dispose]();
+  }
+
+  #entries(folder: string, kind: string) {
+    const db = new Database(ledgerFile(folder), { readonly: true });
+    const rows = db.prepare<[string], { body: string }>('SELECT body FROM entries WHERE kind = ?').all(kind);
+    db.close();
+    return rows.map(({ body }) => JSON.parse(body));
   }
 
   get #raws(): RawViewer[] {
