@@ -4,4 +4,9 @@ import { rtmpTcpTarget } from './rtmp-tcp-target.ts';
 import type { FuzzTarget } from './target.ts';
 
 /** Everything that can be fuzzed. */
-export const TARGETS: readonly FuzzTarget[] = [amf0Target, rtmpTarget, rtmpTcpTarget];
+// biome-ignore format: a line each
+export const TARGETS: readonly FuzzTarget[] = [
+  amf0Target,
+  rtmpTarget,
+  rtmpTcpTarget,
+];
