@@ -50,9 +50,12 @@ function wholeNumber(text: string): number {
 
 async function inThisProcess(target: FuzzTarget, { inputs, seed, from, hang }: Options): Promise<FuzzResult> {
   const progress = new ProgressLine();
+  const stop = new AbortController();
+  // What has been done until then is worth a report.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
   const onProgress = (done: number) => progress.show(() => `${target.name}: ${done} of ${inputs} inputs …`);
   try {
-    return await fuzz({ target, inputs, seed, from, hangMs: hang * 1_000, onProgress });
+    return await fuzz({ target, inputs, seed, from, hangMs: hang * 1_000, signal: stop.signal, onProgress });
   } finally {
     progress.clear();
   }
@@ -65,8 +68,12 @@ async function inAnother(name: string, { inputs, seed, from, hang }: Options): P
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'close');
+  // It has the terminal's signal too, and reports; the next target is the user's to stop.
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
   const results: FuzzResult[] = [];
   for await (const line of createInterface({ input: child.stdout })) results.push(JSON.parse(line) as FuzzResult);
   await ended;
+  process.off('SIGINT', ignore);
   return results;
 }

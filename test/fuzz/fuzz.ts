@@ -12,6 +12,8 @@ export interface FuzzRun {
   readonly inputs: number;
   /** An input that has no end by then has none, and the process ends. */
   readonly hangMs: number;
+  /** Stops after the input under way. */
+  readonly signal?: AbortSignal;
   readonly onProgress?: (done: number) => void;
 }
 
@@ -19,7 +21,7 @@ export interface FuzzResult {
   readonly target: string;
   readonly seed: number;
   readonly from: number;
-  /** How many were put: fewer than asked for if one failed. */
+  /** How many were put: fewer than asked for if one failed, or it was stopped. */
   readonly inputs: number;
   readonly seconds: number;
   readonly outcomes: Readonly<Record<string, number>>;
@@ -49,7 +51,7 @@ export async function fuzz(run: FuzzRun): Promise<FuzzResult> {
   let index = from;
   let failure: FuzzFailure | undefined;
   try {
-    for (; index < from + inputs; index++) {
+    for (; index < from + inputs && !run.signal?.aborted; index++) {
       watchdog.watch(index);
       await put(session, seed, index);
       faults.check();

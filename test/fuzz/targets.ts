@@ -14,6 +14,7 @@ import type { FuzzTarget } from './target.ts';
 import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
+// biome-ignore format: a line each
 export const TARGETS: readonly FuzzTarget[] = [
   amf0Target,
   rtmpTarget,
