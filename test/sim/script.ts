@@ -8,6 +8,7 @@ import type { SimWorld } from './world.ts';
 export class Script {
   readonly #world: SimWorld;
   readonly #sources = new Map<string, SimSource>();
+  #made = 0;
 
   constructor(world: SimWorld) {
     this.#world = world;
@@ -68,7 +69,7 @@ export class Script {
     const { random, time, deployment, isClosing } = this.#world;
     const known = this.#sources.get(program);
     if (isClosing || known?.isOn) return;
-    const source = known ?? new SimSource(program, 'broadcaster', time, random);
+    const source = known ?? new SimSource(program, `broadcaster ${this.#made++}`, time, random);
     this.#sources.set(program, source);
     const studios = deployment.studios();
     const before = studios.find((studio) => studio === source.studio);
@@ -95,7 +96,7 @@ export class Script {
     const { random, time, oracle } = this.#world;
     const target = how === 'unknown program' ? 'weather' : program;
     const key = how === 'wrong key' ? 'a guess' : streamKeyOf(program);
-    const attacker = new SimSource(target, 'attacker', time, random, key);
+    const attacker = new SimSource(target, `attacker ${this.#made++}`, time, random, key);
     oracle.count(`publishers refused: ${how}`);
     const refusal = await attacker.publish(studio);
     if (refusal !== undefined) return;
@@ -163,7 +164,7 @@ export class Script {
       const before = this.#sources.get(program);
       const elsewhere = deployment.studios().filter((studio) => studio !== before?.studio);
       if (before?.isOn !== true || elsewhere.length === 0) return;
-      const next = new SimSource(program, 'broadcaster', time, random);
+      const next = new SimSource(program, `broadcaster ${this.#made++}`, time, random);
       this.#world.oracle.count('faults: second encryptors');
       this.#world.oracle.interrupted();
       void next.publish(random.pick(elsewhere)).then((refusal) => {

@@ -12,8 +12,6 @@ export const PICTURE_HEADER_BYTES = KEYFRAME.length;
 
 export const streamKeyOf = (program: string): string => `stream key of ${program}`;
 
-let sources = 0;
-
 /** Somebody with an encoder. Each picture of it says whose it is, and which. */
 export class SimSource {
   readonly program: string;
@@ -32,13 +30,14 @@ export class SimSource {
 
   constructor(
     program: string,
-    kind: 'broadcaster' | 'attacker',
+    /** Who, and which: "broadcaster 3". */
+    who: string,
     time: SimTime,
     random: Random,
     streamKey = streamKeyOf(program),
   ) {
     this.program = program;
-    this.name = `${kind} ${sources++} of ${program}`;
+    this.name = `${who} of ${program}`;
     this.#time = time;
     this.#random = random;
     this.#groupMs = random.pick([1_000, 2_000, 4_000, 11_000]);
