@@ -46,6 +46,8 @@ export class ControlConnection implements Channel {
   #inbox: Promise<void> = Promise.resolve();
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
+  /** Closed by this side: whatever the viewer sent is nobody's any more. */
+  #isLetGo = false;
 
   /** @param authenticated is called once it has its viewing */
   constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
@@ -70,6 +72,7 @@ export class ControlConnection implements Channel {
   }
 
   close(code: number, reason: string): void {
+    this.#isLetGo = true;
     this.#socket.close(code, reason);
   }
 
@@ -94,8 +97,9 @@ export class ControlConnection implements Channel {
   }
 
   async #handle(message: ViewerMessage): Promise<void> {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#isLetGo) return;
     if (message.type === 'watch' || message.type === 'resume') {
+      if (this.#socket.readyState !== this.#socket.OPEN) return;
       if (this.#asked) throw new Refusal('bad-state', 'this socket has its viewing already');
       this.#asked = true;
       this.#cancelTimeout();
@@ -155,7 +159,7 @@ export class ControlConnection implements Channel {
       return;
     }
     this.#ports.log.error({ err: error }, 'a control message could not be handled');
-    this.#socket.close(1011, 'internal error');
+    this.close(1011, 'internal error');
   }
 
   /** Who does not read what it is sent is let go. */
@@ -169,7 +173,7 @@ export class ControlConnection implements Channel {
     this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
     this.send({ type: 'error', code: refusal.code, message: refusal.message, fatal: true });
-    this.#socket.close(closeCode(refusal.code), refusal.code);
+    this.close(closeCode(refusal.code), refusal.code);
   }
 
   #closed(): void {

@@ -22,7 +22,9 @@ const done = (row: Row) => {
   process.stderr.write(`${row.attack}: ${row.figures}${row.faults.map((fault) => `; WRONG: ${fault}`).join('')}\n`);
 };
 for (const attack of MEMORY_ATTACKS) done(await memoryRow(stage, attack, { settleMs: 10_000, holdMs: 1_000 * Number(hold) }));
-const patience = { ...http.parse({}), ...rtmp.parse({}) };
+const { requestTimeoutMs, responseTimeoutMs, idleTimeoutMs } = http.parse({});
+const { handshakeTimeoutMs } = rtmp.parse({});
+const patience = { requestTimeoutMs, responseTimeoutMs, idleTimeoutMs, handshakeTimeoutMs };
 const slow = await SlowClients.open(stage, SLOW_ATTACKS, patience, Number(each));
 for (const row of await slow.rows()) done(row);
 const columns = [{ title: 'attack' }, { title: 'figures' }, { title: 'bound' }];
