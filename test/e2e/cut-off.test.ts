@@ -68,6 +68,20 @@ const PERIOD_MS = 3_000;
     other.close();
   }, 30_000);
 
+  test('hears a stop that its viewer did not wait for an answer to', async () => {
+    const viewer = await watch('hasty');
+    await until(() => viewer.chunks.length > 10, 'chunks came');
+    // The receipt takes a while to verify, and the stop waits behind it.
+    await viewer.confirm(Math.max(...viewer.keys.keys()));
+    viewer.say({ type: 'stop' });
+    viewer.close();
+    expect(
+      await until(async () => (await chargeOf('hasty'))?.endedBy !== 'running' && chargeOf('hasty'), 'an end'),
+    ).toMatchObject({
+      endedBy: 'stopped',
+    });
+  }, 30_000);
+
   test('lets a lost control socket resume, without a second viewing', async () => {
     const viewer = await watch('roamer');
     await until(() => viewer.chunks.length > 10, 'chunks came');
