@@ -39,6 +39,7 @@ const PANELS: readonly Panel[] = [
 ];
 
 const [WIDTH, HEIGHT] = [800, 170];
+const ROUND = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10];
 const MARGIN = { left: 56, right: 16, top: 30, bottom: 24 };
 
 /** Curves over the minutes of a run, one panel below the other, as SVG that reads on light and dark pages. */
@@ -66,7 +67,9 @@ function drawn({ title, curves }: Panel, samples: readonly Sample[], minutes: nu
   for (const share of [0, 0.5, 1]) {
     const at = y(share * most).toFixed(1);
     parts.push(`<path d="M${MARGIN.left} ${at}H${right}" stroke="#ddd"/>`);
-    parts.push(`<text x="${MARGIN.left - 6}" y="${at}" dy="4" text-anchor="end" fill="#555">${share * most}</text>`);
+    parts.push(
+      `<text x="${MARGIN.left - 6}" y="${at}" dy="4" text-anchor="end" fill="#555">${+(share * most).toPrecision(3)}</text>`,
+    );
   }
   for (let minute = 0; minute <= minutes; minute += roundUp(minutes / 8))
     parts.push(
@@ -80,8 +83,8 @@ function drawn({ title, curves }: Panel, samples: readonly Sample[], minutes: nu
   return parts.join('\n');
 }
 
-/** To 1, 2 or 5 times a power of ten. */
+/** To a round figure. */
 function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
+  return (ROUND.find((step) => step * power >= value) ?? 10) * power;
 }
