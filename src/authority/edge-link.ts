@@ -25,8 +25,8 @@ export class EdgeLink {
   readonly #viewing: { readonly program: string; readonly viewing: string };
   readonly #ports: EdgeLinkPorts;
   #edge: string | undefined;
-  /** Every edge that it was with, and when it left it. */
-  readonly #leftMs = new Map<string, number>();
+  /** Every edge that it was with: since when at first, and when it left it last. */
+  readonly #stays = new Map<string, SpanMs>();
   /** The time that counts already. */
   #counted: readonly SpanMs[] = [];
   /** When the first ticket was asked for since this edge served something last. */
@@ -52,13 +52,15 @@ export class EdgeLink {
 
   /** From here on another edge serves the viewing: it is told what is open. What was granted at the one before was for there. */
   moveTo(edge: string): void {
+    const nowMs = this.#ports.clock.nowMs();
+    const sinceMs = (at: string): number => this.#stays.get(at)?.fromMs ?? nowMs;
     if (this.#edge !== undefined) {
-      this.#leftMs.set(this.#edge, this.#ports.clock.nowMs());
+      this.#stays.set(this.#edge, { fromMs: sinceMs(this.#edge), toMs: nowMs });
       this.#ports.gate(this.#edge, { kind: 'close', ...this.#viewing });
       this.#open = this.#open.map((gate) => ({ ...gate, catchUp: false }));
     }
     this.#edge = edge;
-    this.#leftMs.set(edge, Number.POSITIVE_INFINITY);
+    this.#stays.set(edge, { fromMs: sinceMs(edge), toMs: Number.POSITIVE_INFINITY });
     this.#unservedMs = undefined;
     for (const gate of this.#open) this.#ports.gate(edge, gate);
   }
@@ -90,11 +92,13 @@ export class EdgeLink {
   }
 
   /**
-   * What counts of an edge's report of served time: nothing where the viewing was never sent there, nothing after it left, and nothing
-   * that counts already, for after a change of edge both may have served for an instant.
+   * What counts of an edge's report of served time: nothing where the viewing was never sent there, nothing from before it was or after
+   * it left, and nothing that counts already, for after a change of edge both may have served for an instant.
    */
   served(edge: string, { fromMs, toMs }: SpanMs): readonly SpanMs[] {
-    const reported = { fromMs, toMs: Math.min(toMs, this.#leftMs.get(edge) ?? fromMs) };
+    const stay = this.#stays.get(edge);
+    if (stay === undefined) return [];
+    const reported = { fromMs: Math.max(fromMs, stay.fromMs), toMs: Math.min(toMs, stay.toMs) };
     const news = this.#counted.reduce<readonly SpanMs[]>(
       (left, counted) => left.flatMap((span) => without(span, counted)),
       [reported],

@@ -2,6 +2,8 @@ import { existsSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TollcastError } from '../errors.ts';
 import { type CopyOptions, copyLedger, removeCopy, syncFolderOf } from './copy.ts';
+import { PARTS } from './database.ts';
+import { lockFile } from './lock.ts';
 import { storageError } from './storage-error.ts';
 import { type Fault, type Verified, type VerifyOptions, verifyLedger } from './verify.ts';
 
@@ -43,6 +45,11 @@ function targetOf(ledger: string, to: string, force: boolean): string {
     throw new TollcastError(
       'backup-misplaced',
       `${to} is in the data folder itself, and would be lost with it: name another folder`,
+    );
+  if (existsSync(lockFile(folder)) || PARTS.some((part) => part !== '' && existsSync(`${resolve(to)}${part}`)))
+    throw new TollcastError(
+      'backup-misplaced',
+      `${folder} is the data folder of a server, whose ledger a backup must not replace: name another folder, or restore the backup there`,
     );
   const there = statSync(to, { throwIfNoEntry: false });
   if (there === undefined) return resolve(to);

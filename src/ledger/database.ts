@@ -8,6 +8,9 @@ import { storageError } from './storage-error.ts';
 /** Where a data folder keeps its ledger. */
 export const ledgerFile = (folder: string): string => join(folder, 'ledger.db');
 
+/** A ledger, and what SQLite has beside it. In this order: a log without its database is dropped by SQLite, one with another is not. */
+export const PARTS = ['', '-wal', '-shm'] as const;
+
 /** How long a writer waits for another one's transaction before it is an error. */
 const BUSY_TIMEOUT_MS = 5_000;
 /** What the write-ahead log is cut back to after a long reader let it grow. */

@@ -14,6 +14,8 @@ const held = new Set<Database.Database>();
 /** A process that was just killed may hold its locks for an instant yet. */
 const WAIT_MS = 250;
 
+export const lockFile = (folder: string): string => join(folder, 'relay.lock');
+
 /**
  * Makes this process the one relay of a data folder, creating the folder if need be. The lock is SQLite's on a file of its own,
  * hence the kernel's: it goes with the process, by kill -9 too, and no stale file stands in the way. Readers and the command line's
@@ -22,7 +24,7 @@ const WAIT_MS = 250;
  * @throws TollcastError `data-in-use`, `data-unwritable`, `data-full`
  */
 export function lockDataFolder(folder: string): DataLock {
-  const file = join(folder, 'relay.lock');
+  const file = lockFile(folder);
   let db: Database.Database | undefined;
   try {
     createPrivately(file);

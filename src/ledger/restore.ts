@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import { TollcastError } from '../errors.ts';
 import { appendNow } from './chain-writer.ts';
 import { type CopyOptions, copyLedger, inOneFile, removeCopy, syncFolderOf } from './copy.ts';
-import { ledgerFile, openToRead, openToWrite } from './database.ts';
+import { ledgerFile, openToRead, openToWrite, PARTS } from './database.ts';
 import { headReader } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { lockDataFolder } from './lock.ts';
@@ -69,11 +69,10 @@ export async function restore(backup: string, folder: string, options: RestoreOp
   }
 }
 
-/** A ledger, and what SQLite has beside it. In this order: a log without its database is dropped by SQLite, one with another is not. */
-const PARTS = ['', '-wal', '-shm'] as const;
-
 function putAside(ledger: string, parts: readonly string[]): string {
-  const aside = `${ledger}.replaced-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
+  const name = `${ledger}.replaced-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
+  let aside = name;
+  for (let again = 2; PARTS.some((part) => existsSync(`${aside}${part}`)); again++) aside = `${name}-${again}`;
   for (const part of parts) renameSync(`${ledger}${part}`, `${aside}${part}`);
   syncFolderOf(ledger);
   return aside;

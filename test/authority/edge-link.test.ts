@@ -51,11 +51,15 @@ test('served time counts once, and from the edges only that the viewing was with
   expect(link.served('a', { fromMs: 10_000, toMs: 11_000 })).toEqual([{ fromMs: 10_000, toMs: 11_000 }]);
   time.advance(3_000);
   link.moveTo('b');
-  expect(link.served('b', { fromMs: 12_500, toMs: 14_000 })).toEqual([{ fromMs: 12_500, toMs: 14_000 }]);
-  // What the edge before says late counts as far as the other one does not cover it, and up to when it was left.
-  expect(link.served('a', { fromMs: 11_000, toMs: 12_800 })).toEqual([{ fromMs: 11_000, toMs: 12_500 }]);
+  // Before, it was not there.
+  expect(link.served('b', { fromMs: 12_500, toMs: 14_000 })).toEqual([{ fromMs: 13_000, toMs: 14_000 }]);
+  // What the edge before says late counts up to when it was left.
+  expect(link.served('a', { fromMs: 11_000, toMs: 13_500 })).toEqual([{ fromMs: 11_000, toMs: 13_000 }]);
   expect(link.served('a', { fromMs: 13_900, toMs: 20_000 })).toEqual([]);
   expect(link.served('b', { fromMs: 10_500, toMs: 15_000 })).toEqual([{ fromMs: 14_000, toMs: 15_000 }]);
+  time.advance(5_000);
+  link.moveTo('a');
+  expect(link.served('a', { fromMs: 17_000, toMs: 19_000 })).toEqual([{ fromMs: 17_000, toMs: 19_000 }]);
 });
 
 test('an edge whose tickets have brought nothing for five seconds cannot be reached', () => {

@@ -62,6 +62,12 @@ describe('a backup', () => {
     expect(await failing(backUp(file, file, { force: true }))).toBe('backup-misplaced');
     expect(await failing(backUp(file, join(dirname(file), 'token.secret'), { force: true }))).toBe('backup-misplaced');
     expect(await failing(backUp(file, newFolder(), { force: true }))).toBe('backup-misplaced');
+    // Nor of another server's ledger, as where --data and the file are mixed up.
+    const other = newFolder();
+    lockDataFolder(other).release();
+    expect(await failing(backUp(file, join(other, 'ledger.db'), { force: true }))).toBe('backup-misplaced');
+    writeFileSync(`${to}-wal`, '');
+    expect(await failing(backUp(file, to, { force: true }))).toBe('backup-misplaced');
     expect(await failing(backUp(file, join(newFolder(), 'none', 'b.db')))).toBe('backup-misplaced');
   });
 
@@ -108,6 +114,11 @@ describe('restoring', () => {
       false,
     ]);
     expect(verifyLedger(join(folder, 'ledger.db'))).toMatchObject({ ok: true });
+    // However soon again.
+    const others = await Promise.all([0, 1].map(async () => restore(to, folder, { force: true }).catch(() => undefined)));
+    const kept = others.map((other) => (other?.ok && other.keptAs) || '').filter(Boolean);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(new Set([keptAs, ...kept]).size).toBe(kept.length + 1);
   });
 
   test('is refused where a server runs on the folder, and of a backup that is not whole', async () => {
