@@ -85,7 +85,7 @@ function written(random: Random, steps: readonly Step[]): Buffer {
   const flush = () => {
     while (lanes.size > 0) {
       const [cid, chunks] = random.pick([...lanes]);
-      const chunk = chunks.shift();
+      const chunk = chunks.pop();
       if (chunk) out.push(chunk);
       else lanes.delete(cid);
     }
@@ -99,7 +99,8 @@ function written(random: Random, steps: readonly Step[]): Buffer {
     const { cid, message } = step;
     const mixes = message.type === MessageType.audio || message.type === MessageType.video;
     if (!mixes || lanes.has(cid)) flush();
-    lanes.set(cid, writer.chunksOf(cid, message));
+    // From the last to the first: of the smallest chunks there are very many.
+    lanes.set(cid, writer.chunksOf(cid, message).reverse());
     if (!mixes || random.chance(0.7)) flush();
     writer.chunkBytes = chunkBytesAfter(message) ?? writer.chunkBytes;
   }

@@ -158,7 +158,7 @@ const STRANGE: readonly ((random: Random) => Step)[] = [
       Buffer.alloc(TINY_TAG.length * random.between(0, random.chance(0.1) ? 4_000 : 20), TINY_TAG),
       1,
     ),
-  (random) => mediaStep(keyframe(random.between(0, 500), 'k'.repeat(random.chance(0.05) ? 300_000 : random.between(0, 5_000)))),
+  (random) => mediaStep(keyframe(random.between(0, 500), 'k'.repeat(random.chance(0.05) ? 100_000 : random.between(0, 5_000)))),
   // Chunks.
   announced,
   halfMessages,
