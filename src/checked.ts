@@ -16,5 +16,11 @@ export function checked<T>(schema: ZodType<T>, value: unknown): Checked<T> {
   }
 }
 
+/** Of a long list of the same, the first few tell as much. */
+const MAX_PROBLEMS = 10;
+
 const problemsOf = ({ issues }: ZodError): string =>
-  issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`)).join('; ');
+  issues
+    .slice(0, MAX_PROBLEMS)
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+    .join('; ');

@@ -43,8 +43,11 @@ export class TrustedProxies {
     if (!this.has(peer)) return { address: peer, isProxied: false };
     // Node joins several headers of that name into one.
     const listed = [headers['x-forwarded-for'] ?? ''].flat().join().split(',');
-    const hops = listed.map((hop) => plainAddress(hop.trim())).reverse();
+    const hops = listed.map((hop) => plainAddress(withoutPort(hop.trim()))).reverse();
     const address = hops.find((hop) => !this.has(hop)) ?? hops.at(-1);
     return { address: address !== undefined && isIP(address) !== 0 ? address : undefined, isProxied: true };
   }
 }
+
+/** As some proxies write it: `192.0.2.1:5555`, `[2001:db8::1]:5555`, `[2001:db8::1]`. */
+const withoutPort = (hop: string): string => hop.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1');

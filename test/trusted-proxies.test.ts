@@ -19,6 +19,8 @@ describe('the client of a request', () => {
     ['whose address the proxy does not know', '10.1.2.3', '203.0.113.9, unknown', undefined, true],
     ['within the trusted network', '10.1.2.3', '10.9.9.9', '10.9.9.9', true],
     ['over IPv6', '2001:db8:1::5', '2001:db8:2::1', '2001:db8:2::1', true],
+    ['with a port', '10.1.2.3', '192.0.2.1:5555', '192.0.2.1', true],
+    ['over IPv6 with a port', '10.1.2.3', '[2001:db8:2::1]:5555', '2001:db8:2::1', true],
   ])('%s', (_, peer, forwardedFor, address, isProxied) => {
     expect(clientOf(peer, forwardedFor)).toEqual({ address, isProxied });
   });

@@ -89,6 +89,7 @@ export function httpServer(
   });
   const admission = new HttpAdmission(app.server, limits);
 
+  allowOrigins(app, allowedOrigins);
   app.addHook('onRequest', async ({ raw }, reply) => {
     const refused = admission.ofRequest(raw);
     if (refused !== undefined) {
@@ -110,7 +111,6 @@ export function httpServer(
     if (headers.host === undefined && httpVersion === '1.1')
       throw new TollcastError('bad-request', 'a request has a Host header');
   });
-  allowOrigins(app, allowedOrigins);
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ code: 'not-found', message: 'there is nothing here' }));
   app.setErrorHandler((error, _, reply) => {
     if (error instanceof TollcastError)

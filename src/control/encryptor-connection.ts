@@ -20,6 +20,8 @@ export class EncryptorConnection {
   readonly #ports: EncryptorPorts;
   readonly #authenticated: () => void;
   readonly #budget: MessageBudget;
+  /** Messages since it is being closed. */
+  #unheard = 0;
   readonly #challenge = randomBytes(24).toString('base64url');
   readonly #cancelTimeout: () => void;
   #channel: EncryptorChannel | undefined;
@@ -54,7 +56,11 @@ export class EncryptorConnection {
   }
 
   #received(data: RawData, isBinary: boolean): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen) {
+      // Whatever still comes is nobody's. Who goes on and on does not listen.
+      if (++this.#unheard > this.#ports.limits.burstMessages) this.#socket.terminate();
+      return;
+    }
     if (!this.#budget.take()) {
       this.#ports.totals.overBudget++;
       this.#refuse(new EncryptorRefusal('try-later', 'too many messages'));

@@ -39,21 +39,24 @@ export async function backUp(ledger: string, to: string, options: BackupOptions 
 }
 
 function targetOf(ledger: string, to: string, force: boolean): string {
-  const folder = dirname(resolve(to));
-  if (!existsSync(folder)) throw new TollcastError('backup-misplaced', `there is no folder ${folder}: make it first`);
-  if (realpathSync(folder) === realpathSync(dirname(ledger)))
+  const named = dirname(resolve(to));
+  if (!existsSync(named)) throw new TollcastError('backup-misplaced', `there is no folder ${named}: make it first`);
+  // Links, of the file as of the ledger, lead to what would be replaced.
+  const target = existsSync(to) ? realpathSync(to) : join(realpathSync(named), basename(to));
+  const folder = dirname(target);
+  if (folder === realpathSync(dirname(ledger)) || target === realpathSync(ledger))
     throw new TollcastError(
       'backup-misplaced',
       `${to} is in the data folder itself, and would be lost with it: name another folder`,
     );
-  if (existsSync(lockFile(folder)) || PARTS.some((part) => part !== '' && existsSync(`${resolve(to)}${part}`)))
+  if (existsSync(lockFile(folder)) || PARTS.some((part) => part !== '' && existsSync(`${target}${part}`)))
     throw new TollcastError(
       'backup-misplaced',
       `${folder} is the data folder of a server, whose ledger a backup must not replace: name another folder, or restore the backup there`,
     );
   const there = statSync(to, { throwIfNoEntry: false });
-  if (there === undefined) return resolve(to);
+  if (there === undefined) return target;
   if (!there.isFile()) throw new TollcastError('backup-misplaced', `${to} is no file: name a file for the backup`);
   if (!force) throw new TollcastError('backup-exists', `${to} is there already: name another file, or replace it with --force`);
-  return realpathSync(to);
+  return target;
 }

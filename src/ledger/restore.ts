@@ -1,4 +1,5 @@
 import { existsSync, renameSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { type Clock, systemClock } from '../clock.ts';
 import { TollcastError } from '../errors.ts';
@@ -57,8 +58,16 @@ export async function restore(backup: string, folder: string, options: RestoreOp
     inOneFile(draft);
     const result = verifyLedger(draft, { noted: head });
     if (!result.ok) return result;
+    // Whoever interrupts while all of it is being read is heard now.
+    await setImmediate();
+    signal?.throwIfAborted();
     const keptAs = there.length === 0 ? undefined : putAside(ledger, there);
-    renameSync(draft, ledger);
+    try {
+      renameSync(draft, ledger);
+    } catch (error) {
+      if (keptAs !== undefined) rename(keptAs, ledger, there);
+      throw error;
+    }
     syncFolderOf(ledger);
     return { ...result, backup: head, ...(keptAs === undefined ? {} : { keptAs }) };
   } catch (error) {
@@ -73,9 +82,13 @@ function putAside(ledger: string, parts: readonly string[]): string {
   const name = `${ledger}.replaced-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
   let aside = name;
   for (let again = 2; PARTS.some((part) => existsSync(`${aside}${part}`)); again++) aside = `${name}-${again}`;
-  for (const part of parts) renameSync(`${ledger}${part}`, `${aside}${part}`);
+  rename(ledger, aside, parts);
   syncFolderOf(ledger);
   return aside;
+}
+
+function rename(from: string, to: string, parts: readonly string[]): void {
+  for (const part of parts) renameSync(`${from}${part}`, `${to}${part}`);
 }
 
 function headOf(file: string): NotedHead {

@@ -126,7 +126,10 @@ describe("an encryptor's socket", () => {
   test('is opened once, and not flooded', async () => {
     const raw = new RawEncryptor();
     await raw.open();
-    for (let id = 1; id < 1_000; id++) raw.say({ type: 'verify', id, program: 'news', streamKeyHash: '0'.repeat(64) });
+    const ask = (from: number, to: number) => {
+      for (let id = from; id < to; id++) raw.say({ type: 'verify', id, program: 'news', streamKeyHash: '0'.repeat(64) });
+    };
+    ask(1, 600);
     expect(await raw.refused()).toEqual(['try-later', 4429]);
     const twice = new RawEncryptor();
     await twice.open();

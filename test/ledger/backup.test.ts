@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { TollcastError } from '../../src/errors.ts';
@@ -62,6 +62,13 @@ describe('a backup', () => {
     expect(await failing(backUp(file, file, { force: true }))).toBe('backup-misplaced');
     expect(await failing(backUp(file, join(dirname(file), 'token.secret'), { force: true }))).toBe('backup-misplaced');
     expect(await failing(backUp(file, newFolder(), { force: true }))).toBe('backup-misplaced');
+    // Nor by a link, of either.
+    const linked = join(newFolder(), 'linked.db');
+    symlinkSync(file, linked);
+    expect(await failing(backUp(file, linked, { force: true }))).toBe('backup-misplaced');
+    const behind = join(newFolder(), 'ledger.db');
+    symlinkSync(to, behind);
+    expect(await failing(backUp(behind, to, { force: true }))).toBe('backup-misplaced');
     // Nor of another server's ledger, as where --data and the file are mixed up.
     const other = newFolder();
     lockDataFolder(other).release();
