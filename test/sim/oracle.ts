@@ -177,6 +177,11 @@ export class Oracle {
     this.viewings.get(viewing)?.gaveAway.add(why);
   }
 
+  /** From now on nothing that is said reaches the edges. */
+  outageBegan(): void {
+    this.#deafUntilMs = Number.POSITIVE_INFINITY;
+  }
+
   /** Nothing that was said in the meantime has reached the edges. */
   outageEnded(): void {
     this.#deafUntilMs = this.#time.nowMs + 1_000;

@@ -128,6 +128,7 @@ export class Script {
       for (const { id } of deployment.server?.authority.sessions() ?? []) oracle.gaveAway(id, 'outage');
       const forMs = random.between(200, 6_000);
       oracle.count('faults: bus out');
+      oracle.outageBegan();
       oracle.interrupted();
       time.after(forMs, () => {
         oracle.outageEnded();
