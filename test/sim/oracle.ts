@@ -53,7 +53,7 @@ interface Seen extends Who {
   readonly madeUpMs: Map<string, number>;
   /** It was sent to that edge while such a report was on its way. */
   isMadeUp: boolean;
-  /** When chunks were sent to it, by each edge. */
+  /** When chunks were sent to it, by each fan-out. */
   readonly sends: Map<string, number[]>;
   /** When it was stopped, revoked or superseded: no later key. */
   closedMs?: number;
@@ -204,7 +204,7 @@ export class Oracle {
   }
 
   /** A chunk leaves an edge. */
-  chunkSent(viewing: string, { epoch, counter, bytes }: WireChunk, edge: string): void {
+  chunkSent(viewing: string, { epoch, counter, bytes }: WireChunk, fanOut: string): void {
     const seen = this.#seen(viewing);
     if (!seen.receipts.has(epoch)) this.fail(3, `${viewing} was sent a chunk of epoch ${epoch}, whose receipt is not durable`);
     const fault = this.epochs.fault(
@@ -217,8 +217,8 @@ export class Oracle {
     if (fault !== undefined) this.fail(9, `${viewing} was sent ${fault}`);
     if (seen.closedMs !== undefined && this.#time.nowMs > Math.max(seen.closedMs, this.#deafUntilMs) + this.#slackMs)
       this.fail(5, `${viewing} was sent a chunk after its end at ${seen.closedMs} ms`);
-    const sends = seen.sends.get(edge) ?? [];
-    seen.sends.set(edge, sends);
+    const sends = seen.sends.get(fanOut) ?? [];
+    seen.sends.set(fanOut, sends);
     if (sends.at(-1) !== this.#time.nowMs) sends.push(this.#time.nowMs);
     this.count('chunks sent');
   }

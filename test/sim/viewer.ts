@@ -257,8 +257,8 @@ export class SimMediaSocket implements MediaSocket {
   readonly viewing: string;
   readonly #lost: () => void;
   #detach: (() => void) | undefined;
-  /** Which process serves it. */
-  edge = '';
+  /** What serves it: a process's fan-out of a program, which begins anew when a broadcast is over. */
+  fanOut = '';
   isOpen = true;
   bufferedBytes = 0;
   /** Has never been full. */
@@ -280,9 +280,10 @@ export class SimMediaSocket implements MediaSocket {
     this.#world.sentMedia(this, message);
   }
 
-  close(): void {
+  close(_code?: number, reason?: string): void {
     if (!this.isOpen) return;
     this.isOpen = false;
+    if (reason === 'the edge is closing') this.#world.fanOutLeft(this.fanOut);
     this.#world.left(this);
     this.#detach?.();
     this.#lost();

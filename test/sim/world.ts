@@ -58,6 +58,7 @@ export class SimWorld {
   readonly #log: string[] = [];
   #slowSockets = 0;
   #runs = 0;
+  readonly #fanOutsLeft: string[] = [];
   isClosing = false;
   #hash = 0;
 
@@ -152,17 +153,22 @@ export class SimWorld {
   async join(program: string, ticket: string, url: string, socket: SimMediaSocket): Promise<boolean> {
     const name = /^sim:\/\/(\w+)/.exec(url)?.[1] ?? 'local';
     const host = this.deployment.edges.get(name);
-    socket.edge = host?.process.boot ?? '';
+    const fanOut = `${host?.process.boot} ${program}`;
+    socket.fanOut = `${fanOut} ${this.#fanOutsLeft.filter((left) => left.startsWith(fanOut)).length}`;
     if (host === undefined || !host.process.isAlive || !(await host.edge.knows(program, ticket))) return false;
     const detach = host.process.isAlive && socket.isOpen ? host.edge.attach(program, ticket, socket) : undefined;
     if (detach !== undefined) socket.attached(detach);
     return detach !== undefined;
   }
 
+  fanOutLeft(fanOut: string): void {
+    if (!this.#fanOutsLeft.includes(fanOut)) this.#fanOutsLeft.push(fanOut);
+  }
+
   sentMedia(socket: SimMediaSocket, message: Buffer): void {
     for (const chunk of chunksIn(message)) {
       const { epoch, counter, flags } = chunk;
-      this.oracle.chunkSent(socket.viewing, chunk, socket.edge);
+      this.oracle.chunkSent(socket.viewing, chunk, socket.fanOut);
       if (!this.#seams.arrives(this.#slowSockets > 0)) continue;
       const before = this.#contiguous.get(socket);
       // After the preamble come the chunks since the last keyframe, or those that were not sealed again for others.
