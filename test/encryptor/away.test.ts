@@ -58,15 +58,23 @@ test.each([
 });
 
 test('the next epoch, whose key was confirmed, begins at its broadcaster’s return, not when it was planned to', async () => {
-  await until(() => confirmed(2), 'the next key is confirmed');
-  const plannedMs = news.ripeMs.get(2) ?? 0;
+  let next = 2;
+  const planned = async (): Promise<number> => {
+    await until(() => confirmed(next), 'the next key is confirmed');
+    return news.ripeMs.get(next) ?? 0;
+  };
+  let plannedMs = await planned();
+  // On a machine that was busy elsewhere the moment may be over.
+  for (; at.clock.nowMs() >= plannedMs - 20 && next < 20; next++, plannedMs = await planned())
+    await until(() => news.newest >= next, 'that one began');
   news.away();
   news.back();
-  await until(() => news.newest === 2, 'it began');
+  await until(() => news.newest === next, 'it began');
   expect(news.began.at(-1)?.atMs).toBeLessThan(plannedMs);
-  await until(() => host.of('epoch-begun').length === 2, 'the ledger has it');
-  expect(host.of('epoch-begun').map(({ epoch }) => epoch)).toEqual([1, 2]);
-  expect(host.of('encryptor-confirmed').map(({ epoch }) => epoch)).toEqual([1, 2]);
+  await until(() => host.of('epoch-begun').length === next, 'the ledger has it');
+  const all = Array.from({ length: next }, (_, index) => index + 1);
+  expect(host.of('epoch-begun').map(({ epoch }) => epoch)).toEqual(all);
+  expect(host.of('encryptor-confirmed').map(({ epoch }) => epoch)).toEqual(all);
 });
 
 test('a return that is told on the next socket', async () => {
