@@ -19,6 +19,10 @@ describe.each(['SECURITY.md', 'RELIABILITY.md'])('docs/%s', (name) => {
     expect(named.filter((path) => !isThere(path))).toEqual([]);
   });
 
+  test('has nothing that is still to be filled in', () => {
+    expect(page.match(/^[A-Z]{4,}$|\| ?[A-Z]{4,}[ |]/gm) ?? []).toEqual([]);
+  });
+
   test('names commands that are there', () => {
     const named = [...page.matchAll(/`npm run ([\w-]+)/g)].map(([, script = '']) => script);
     expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
