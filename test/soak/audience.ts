@@ -77,7 +77,9 @@ export class Audience {
     const counting = setInterval(() => this.#count(viewer), 1_000);
     try {
       await viewer.watch(program, await sign(program, name));
-      await until(() => viewer.chunks.length > 0, 'a picture', 30_000);
+      const answer = () => viewer.last('ended') ?? viewer.last('error');
+      await until(() => viewer.chunks.length > 0 || answer(), 'a picture', 30_000);
+      if (viewer.chunks.length === 0) throw new Error(`no picture, but ${JSON.stringify(answer())}`);
       await this.#watch(viewer, lifeMs);
       await this.#leave(viewer, way);
       const reason = WAYS[way];

@@ -6,8 +6,8 @@ test('an audience comes and goes at a real relay, leaves nothing behind, and is 
     faults,
     samples,
     figures: { confirmations },
-  } = await soak({ minutes: 0.2, viewers: 6, programs: 2, periodMs: 1_000, seed: 3 });
+  } = await soak({ minutes: 0.3, viewers: 6, programs: 2, periodMs: 4_000, seed: 3 });
   expect(faults).toEqual([]);
   expect(samples.length).toBeGreaterThan(2);
-  expect(confirmations).toBeGreaterThan(30);
+  expect(confirmations).toBeGreaterThan(10);
 }, 120_000);
