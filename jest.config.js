@@ -7,6 +7,6 @@ export default {
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testTimeout: 30_000,
-  // Most of them wait for clocks and processes, so more run at once than there are cores.
-  maxWorkers: 3,
+  // Most of them wait for clocks and processes: jest alone would run one at a time on two cores.
+  maxWorkers: 2,
 };
