@@ -51,6 +51,7 @@ export function plot(samples: readonly Sample[], title: string): string {
   const height = 30 + PANELS.length * HEIGHT;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     `<text x="${MARGIN.left}" y="22" font-size="14" fill="#222">${title}</text>`,
     ...panels,
