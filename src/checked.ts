@@ -16,6 +16,17 @@ export function checked<T>(schema: ZodType<T>, value: unknown): Checked<T> {
   }
 }
 
+/** The same for a message, which is to be JSON. */
+export function checkedJson<T>(schema: ZodType<T>, text: string): Checked<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { success: false, problem: 'that is not JSON' };
+  }
+  return checked(schema, json);
+}
+
 /** Of a long list of the same, the first few tell as much. */
 const MAX_PROBLEMS = 10;
 

@@ -4,7 +4,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
-import { checked } from '../checked.ts';
+import { checkedJson } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { verifyWatch } from '../keys/watch.ts';
@@ -88,12 +88,12 @@ export class ControlConnection implements Channel {
     }
     // Once it is being closed, whatever still comes is nobody's.
     if (!isOpen) return;
-    const message = isBinary ? undefined : parseMessage(String(data));
-    if (message === undefined || 'problem' in message) {
+    const message = isBinary ? undefined : checkedJson(ViewerMessage, String(data));
+    if (!message?.success) {
       this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
       return;
     }
-    this.#inbox = this.#inbox.then(() => this.#handle(message)).catch((error) => this.#failed(error));
+    this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
   }
 
   async #handle(message: ViewerMessage): Promise<void> {
@@ -181,15 +181,4 @@ export class ControlConnection implements Channel {
     this.#cancelTimeout();
     this.#session?.lost(this);
   }
-}
-
-function parseMessage(text: string): ViewerMessage | { problem: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { problem: 'that is not JSON' };
-  }
-  const parsed = checked(ViewerMessage, json);
-  return parsed.success ? parsed.data : parsed;
 }

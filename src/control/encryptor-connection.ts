@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RawData, WebSocket } from 'ws';
 import type { EncryptorChannel } from '../authority/remote-encryptor.ts';
-import { checked } from '../checked.ts';
+import { checkedJson } from '../checked.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/encryptor-key.ts';
 import { type VerifiedOpening, verifyOpening } from '../keys/encryptor-opening.ts';
@@ -66,12 +66,12 @@ export class EncryptorConnection {
       this.#refuse(new EncryptorRefusal('try-later', 'too many messages'));
       return;
     }
-    const message = isBinary ? undefined : parseMessage(String(data));
-    if (message === undefined || 'problem' in message) {
+    const message = isBinary ? undefined : checkedJson(EncryptorMessage, String(data));
+    if (!message?.success) {
       this.#refuse(new EncryptorRefusal('bad-message', message?.problem ?? 'a message is one JSON object in a text message'));
       return;
     }
-    this.#inbox = this.#inbox.then(() => this.#handle(message)).catch((error) => this.#failed(error));
+    this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
   }
 
   async #handle(message: EncryptorMessage): Promise<void> {
@@ -180,15 +180,4 @@ export class EncryptorConnection {
     this.#sessionKey?.fill(0);
     if (this.#channel !== undefined) this.#ports.encryptors.closed(this.#channel);
   }
-}
-
-function parseMessage(text: string): EncryptorMessage | { problem: string } {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return { problem: 'that is not JSON' };
-  }
-  const parsed = checked(EncryptorMessage, json);
-  return parsed.success ? parsed.data : parsed;
 }

@@ -1,27 +1,10 @@
+import { Marker } from '../media/amf0-marker.ts';
 import { malformed } from './rtmp-reader.ts';
 
 /**
  * AMF0 as commands carry it (Adobe, "AMF 0 Specification", section 2). node-media-server's decoder takes an ECMA array for a byte longer
  * than it is, so that all that follows is lost, and has dates, XML and long property names wrong.
  */
-
-const Marker = {
-  number: 0,
-  boolean: 1,
-  string: 2,
-  object: 3,
-  null: 5,
-  undefined: 6,
-  reference: 7,
-  ecmaArray: 8,
-  objectEnd: 9,
-  strictArray: 10,
-  date: 11,
-  longString: 12,
-  unsupported: 13,
-  xmlDocument: 15,
-  typedObject: 16,
-} as const;
 
 /** No command that is in use comes near it. */
 const MAX_DEPTH = 16;

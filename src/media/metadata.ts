@@ -1,3 +1,4 @@
+import { Marker } from './amf0-marker.ts';
 import type { FlvTag } from './flv.ts';
 
 /**
@@ -8,23 +9,6 @@ export interface DeclaredTracks {
   readonly audio: boolean;
   readonly video: boolean;
 }
-
-const Marker = {
-  number: 0,
-  boolean: 1,
-  string: 2,
-  object: 3,
-  null: 5,
-  undefined: 6,
-  reference: 7,
-  ecmaArray: 8,
-  objectEnd: 9,
-  strictArray: 10,
-  date: 11,
-  longString: 12,
-  unsupported: 13,
-  xmlDocument: 15,
-} as const;
 
 /** After the string "onMetaData" with its marker and length. */
 const VALUE_AT = 13;
