@@ -30,6 +30,8 @@ export const MIGRATIONS: readonly Migration[] = [
   (db) => {
     db.exec(CREATE_TOKEN_INDEX);
   },
+  // Served time that goes on is one row.
+  rebuild,
 ];
 
 /** The version of a ledger's schema: how many migrations it has seen. */

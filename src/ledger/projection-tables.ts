@@ -75,6 +75,7 @@ export const CREATE_PROJECTIONS = `
     PRIMARY KEY (viewing, epoch)
   ) STRICT, WITHOUT ROWID;
 
+  -- Reports that go on where one before them ended are one row.
   CREATE TABLE served (
     viewing INTEGER NOT NULL,
     from_ms INTEGER NOT NULL,

@@ -78,8 +78,14 @@ function entryProjector(db: Database.Database): (entered: Projectable, boot: num
   );
   const startViewing = db.prepare('UPDATE viewing SET started_ms = ? WHERE viewing = ? AND started_ms IS NULL');
   const endViewing = db.prepare('UPDATE viewing SET ended_ms = ?, ended_by = ? WHERE viewing = ? AND ended_ms IS NULL');
+  // Of a million receipts there are five million reports: a row each took two thirds of a rebuild, and three times as long to write.
   const serve = db.prepare(
-    `INSERT INTO served (viewing, from_ms, to_ms) SELECT id, ?, ? FROM viewing WHERE viewing = ?
+    `INSERT INTO served (viewing, from_ms, to_ms)
+     SELECT v.id,
+            coalesce((SELECT from_ms FROM (SELECT from_ms, to_ms FROM served WHERE viewing = v.id AND from_ms <= @fromMs
+                                            ORDER BY from_ms DESC LIMIT 1) WHERE to_ms >= @fromMs), @fromMs),
+            @toMs
+       FROM viewing v WHERE v.viewing = @viewing
      ON CONFLICT DO UPDATE SET to_ms = max(to_ms, excluded.to_ms)`,
   );
 
@@ -136,7 +142,7 @@ function entryProjector(db: Database.Database): (entered: Projectable, boot: num
         startViewing.run(entry.atMs, entry.viewing);
         return;
       case 'served':
-        for (const [viewing, fromMs, toMs] of entry.spans) serve.run(fromMs, toMs, viewing);
+        for (const [viewing, fromMs, toMs] of entry.spans) serve.run({ viewing, fromMs, toMs });
         return;
       case 'viewing-ended':
         endViewing.run(entry.atMs, entry.reason, entry.viewing);

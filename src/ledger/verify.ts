@@ -125,16 +125,20 @@ function verifyEntry(
 
 function verifyProjections(stored: Database.Database, rebuilt: Database.Database): Fault | undefined {
   for (const { table, key } of PROJECTIONS) {
-    const rows = (db: Database.Database): IterableIterator<unknown> =>
-      db.prepare<[], unknown>(`SELECT * FROM ${table} ORDER BY ${key}`).iterate();
-    const actual = rows(stored);
-    const expected = rows(rebuilt);
+    const rows = (db: Database.Database) => db.prepare<[], Row>(`SELECT * FROM ${table} ORDER BY ${key}`);
+    const columns = rows(stored)
+      .columns()
+      .map(({ name }) => name);
+    const text = (row: Row | undefined) =>
+      row === undefined ? 'nothing' : JSON.stringify(Object.fromEntries(columns.map((name, index) => [name, row[index]])));
+    const actual = rows(stored).raw().iterate();
+    const expected = rows(rebuilt).raw().iterate();
     try {
       for (;;) {
-        const [a, e] = [actual.next(), expected.next()];
-        if (a.done === true && e.done === true) break;
-        const [has, should] = [a, e].map((row) => (row.done === true ? 'nothing' : JSON.stringify(row.value)));
-        if (has !== should) return { ok: false, at: 'projection', table, what: `has ${has} where its entries give ${should}` };
+        const [has, should] = [actual.next().value, expected.next().value];
+        if (has === undefined && should === undefined) break;
+        if (!isSame(has, should))
+          return { ok: false, at: 'projection', table, what: `has ${text(has)} where its entries give ${text(should)}` };
       }
     } finally {
       actual.return?.();
@@ -143,3 +147,9 @@ function verifyProjections(stored: Database.Database, rebuilt: Database.Database
   }
   return undefined;
 }
+
+/** In the order of the table's columns: strict tables hold nothing but these, unless somebody put a blob there. */
+type Row = readonly unknown[];
+
+const isSame = (a: Row | undefined, b: Row | undefined): boolean =>
+  a !== undefined && b !== undefined && a.length === b.length && a.every((value, index) => value === b[index]);

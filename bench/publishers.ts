@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Peer } from '../test/ingest/peer.ts';
+import { StampedStream } from './stamped-stream.ts';
+
+/** Started as a process of its own: publishers that are no part of what is measured. */
+export interface PublishersOptions {
+  readonly port: number;
+  /** What each publishes as; of a server that knows no RTMP, only how many there are matters. */
+  readonly streams: readonly string[];
+  readonly speaks: 'rtmp' | 'bytes';
+  /** As cameras do, or as fast as they are read. */
+  readonly pace: 'real-time' | 'unpaced';
+}
+
+/** Sent once all are publishing, and again for each message that it is sent. */
+export interface PublishersReport {
+  readonly sentBytes: number;
+  /** The most that waits unsent for one of them. */
+  readonly backlogBytes: number;
+}
+
+/** How often those are looked for whose next message is due. */
+const TICK_MS = 4;
+/** Unpaced, the same messages are sent again and again: making each would take longer than the server needs for it. */
+const BLOCK_MS = 2_000;
+
+async function publish({ port, streams, speaks, pace }: PublishersOptions): Promise<void> {
+  const sockets: Socket[] = [];
+  for (const [index, stream] of streams.entries()) {
+    const socket = speaks === 'rtmp' ? await published(port, stream) : await connected(port);
+    sockets.push(socket);
+    if (pace === 'unpaced') pour(socket);
+    // Not all of them have a picture at the same moment.
+    else play(socket, (index * 997) % BLOCK_MS);
+  }
+  const report = () => {
+    const sentBytes = sockets.reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0);
+    const backlogBytes = Math.max(...sockets.map(({ writableLength }) => writableLength));
+    process.send?.({ sentBytes, backlogBytes } satisfies PublishersReport);
+  };
+  process.on('message', report);
+  process.on('disconnect', () => process.exit());
+  report();
+}
+
+async function published(port: number, stream: string): Promise<Socket> {
+  const peer = await Peer.publishing(port, stream);
+  await peer.untilStarted();
+  if (peer.socket.closed) throw new Error(`${stream} was refused: ${peer.statuses.at(-1)}`);
+  return peer.socket;
+}
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  await once(socket, 'connect');
+  return socket;
+}
+
+function play(socket: Socket, phaseMs: number): void {
+  const stream = new StampedStream();
+  socket.write(stream.opening);
+  const beganMs = performance.now() + phaseMs;
+  setInterval(() => {
+    while (beganMs + stream.dueMs <= performance.now()) socket.write(stream.next());
+  }, TICK_MS);
+}
+
+function pour(socket: Socket): void {
+  const stream = new StampedStream();
+  socket.write(stream.opening);
+  const messages: Buffer[] = [];
+  while (stream.dueMs < BLOCK_MS) messages.push(stream.next());
+  const block = Buffer.concat(messages);
+  const fill = () => {
+    while (socket.write(block));
+  };
+  socket.on('drain', fill);
+  fill();
+}
+
+await publish(JSON.parse(process.argv[2] ?? ''));

@@ -1,0 +1,73 @@
+import { encodeMessage, MessageType } from '../src/ingest/rtmp-message.ts';
+
+/** What a broadcaster of 2.7 Mbit/s sends: 25 pictures a second with a keyframe every two, and sound. */
+export const BITS_PER_SECOND = 2_700_000;
+
+const PICTURE_MS = 40;
+const SOUND_MS = 1_024 / 44.1;
+const PICTURES_A_GROUP = 50;
+const SOUND_BYTES = 250;
+const PICTURE_BYTES = 12_330;
+const KEYFRAME_BYTES = 4 * PICTURE_BYTES;
+
+/** AVC, coded frames, no composition offset; then the time at which it was sent. */
+const STAMP_AT = 5;
+const KEYFRAME = 0x17;
+const PICTURE = 0x27;
+const AAC = 0xaf;
+
+const filler = Buffer.alloc(KEYFRAME_BYTES, 0x5a);
+
+/** This host's time in milliseconds since 1970, with fractions: the same in each of its processes. */
+export const hostMs = (): number => performance.timeOrigin + performance.now();
+
+/** One broadcaster's RTMP messages in order, each with the time on the stream's own timeline at which it is due. */
+export class StampedStream {
+  #pictures = 0;
+  #sounds = 0;
+
+  /** Decoder configurations, to begin with. Nobody decodes what follows. */
+  get opening(): Buffer {
+    return Buffer.concat([
+      message(MessageType.video, 0, Buffer.of(KEYFRAME, 0, 0, 0, 0, 1, 0x64, 0, 0x1f)),
+      message(MessageType.audio, 0, Buffer.of(AAC, 0, 0x12, 0x10)),
+    ]);
+  }
+
+  /** When the next message is due. */
+  get dueMs(): number {
+    return Math.min(this.#pictures * PICTURE_MS, this.#sounds * SOUND_MS);
+  }
+
+  /** The next message, a picture stamped with now. */
+  next(): Buffer {
+    const { dueMs } = this;
+    if (dueMs === this.#pictures * PICTURE_MS) return this.#picture(dueMs);
+    this.#sounds++;
+    return message(MessageType.audio, dueMs, Buffer.concat([Buffer.of(AAC, 1), filler.subarray(0, SOUND_BYTES)]));
+  }
+
+  #picture(dueMs: number): Buffer {
+    const isKeyframe = this.#pictures++ % PICTURES_A_GROUP === 0;
+    const payload = Buffer.from(filler.subarray(0, isKeyframe ? KEYFRAME_BYTES : PICTURE_BYTES));
+    payload.set([isKeyframe ? KEYFRAME : PICTURE, 1, 0, 0, 0]);
+    payload.writeDoubleBE(hostMs(), STAMP_AT);
+    return message(MessageType.video, dueMs, payload);
+  }
+}
+
+const message = (type: number, timestampMs: number, payload: Buffer): Buffer =>
+  encodeMessage({ type, streamId: 1, timestampMs: Math.floor(timestampMs), payload });
+
+const TAG_HEADER_BYTES = 11;
+const BACK_POINTER_BYTES = 4;
+
+/** When the pictures of a chunk, FLV tags one after another, were sent. */
+export function* stampsIn(flv: Buffer): Generator<number> {
+  for (let at = 0; at + TAG_HEADER_BYTES < flv.length; ) {
+    const size = flv.readUIntBE(at + 1, 3);
+    const bodyAt = at + TAG_HEADER_BYTES;
+    if (flv[at] === MessageType.video && flv[bodyAt + 1] === 1) yield flv.readDoubleBE(bodyAt + STAMP_AT);
+    at = bodyAt + size + BACK_POINTER_BYTES;
+  }
+}
