@@ -28,7 +28,7 @@ function label(prefix: Uint8Array, suite: SFrameSuite, kid: number): Uint8Array<
 
 /** The counter, big-endian in 12 bytes, XORed onto the salt: it reaches the last 8 of them. */
 export function nonceOf(salt: Uint8Array, counter: bigint | number): Uint8Array<ArrayBuffer> {
-  const nonce = Uint8Array.from(salt);
+  const nonce = new Uint8Array(salt);
   const view = new DataView(nonce.buffer);
   view.setBigUint64(NONCE_BYTES - 8, view.getBigUint64(NONCE_BYTES - 8) ^ BigInt(counter));
   return nonce;
