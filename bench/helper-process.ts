@@ -15,7 +15,10 @@ export class HelperProcess<Report> implements AsyncDisposable {
 
   /** @throws Error when it ends before it is ready */
   static async start<Report>(script: string, argument: string): Promise<HelperProcess<Report>> {
-    const child = fork(join(import.meta.dirname, script), [argument], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(join(import.meta.dirname, script), [argument], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
     return new HelperProcess(child, await HelperProcess.#reported<Report>(child, script));
   }
 

@@ -3,11 +3,19 @@ import { bills } from './bills.ts';
 import { fanOut } from './fan-out.ts';
 import { ingest } from './ingest.ts';
 import { keyUpdate } from './key-update.ts';
+import { rotation } from './rotation.ts';
 import { seal } from './seal.ts';
 import { type Benchmark, printTable } from './table.ts';
 
 /** `npm run bench -- [NAME …] [--smoke] [--json]`: all of them unless some are named. */
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { seal, 'key-update': keyUpdate, 'fan-out': fanOut, bills, ingest };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  seal,
+  'key-update': keyUpdate,
+  'fan-out': fanOut,
+  bills,
+  ingest,
+  rotation,
+};
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -1,0 +1,117 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Tariff } from '../src/billing/tariff.ts';
+import { openDataFolder } from '../src/config/data-folder.ts';
+import { generateDeviceKeys } from '../src/keys/device.ts';
+import { signViewerToken } from '../src/tokens/viewer-token.ts';
+import { quantile } from './quantile.ts';
+import { QuickViewer, type SharedDevice } from './quick-viewer.ts';
+
+/** Started as a process of its own: viewers who come one after another, and stay. */
+export interface CrowdOptions {
+  readonly httpUrl: string;
+  /** The server's data folder, whose secret signs their tokens. */
+  readonly data: string;
+  readonly program: string;
+  readonly tariff: Tariff;
+  /** Tells them from those of another crowd. */
+  readonly name: string;
+  readonly viewers: number;
+  readonly comingPerSecond: number;
+  readonly watches: boolean;
+}
+
+export interface Times {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** What happened since the report before it. */
+export interface CrowdReport {
+  /** In all: who has come, and whose first receipt was confirmed. */
+  readonly came: number;
+  readonly watching: number;
+  readonly confirmations: Times;
+  readonly firstChunks: Times;
+  readonly gaps: Times;
+  /** What went wrong, by what it was. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly ended: Readonly<Record<string, number>>;
+}
+
+async function gather(options: CrowdOptions): Promise<void> {
+  const { httpUrl, data, program, tariff, watches } = options;
+  const device = await sharedDevice();
+  const secret = openDataFolder(data).tokenSecret;
+  const took = { confirmations: [] as number[], firstChunks: [] as number[], gaps: [] as number[] };
+  const [refused, ended] = [new Map<string, number>(), new Map<string, number>()];
+  const count = (in_: Map<string, number>, what: string) => in_.set(what, (in_.get(what) ?? 0) + 1);
+  const watching = new Set<string>();
+  const viewers: QuickViewer[] = [];
+
+  const report = () => {
+    process.send?.({
+      came: viewers.length,
+      watching: watching.size,
+      confirmations: taken(took.confirmations),
+      firstChunks: taken(took.firstChunks),
+      gaps: taken(took.gaps),
+      refused: Object.fromEntries(refused),
+      ended: Object.fromEntries(ended),
+    } satisfies CrowdReport);
+  };
+  process.on('message', report);
+  process.on('disconnect', () => process.exit());
+  report();
+
+  const beganMs = performance.now();
+  for (let index = 0; index < options.viewers; index++) {
+    await pause(Math.max(0, beganMs + (index * 1_000) / options.comingPerSecond - performance.now()));
+    const name = `${options.name}-${index}`;
+    const viewer = new QuickViewer(name, {
+      baseUrl: httpUrl.replace(/^http/, 'ws'),
+      program,
+      tariff,
+      device,
+      tokenOf: (viewer) => signViewerToken({ viewer, programs: [program], ttlSeconds: 3_600 }, secret),
+      watches,
+      on: {
+        confirmed: (afterMs) => {
+          watching.add(name);
+          took.confirmations.push(afterMs);
+        },
+        firstChunk: (afterMs) => took.firstChunks.push(afterMs),
+        gap: (ms) => took.gaps.push(ms),
+        refused: (code) => count(refused, code),
+        ended: (reason) => count(ended, reason),
+      },
+    });
+    viewers.push(viewer);
+  }
+}
+
+async function sharedDevice(): Promise<SharedDevice> {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+  const { subtle } = globalThis.crypto;
+  const [secretKey, openKey] = await Promise.all([
+    subtle.importKey('jwk', privateKey.export({ format: 'jwk' }), algorithm, false, ['sign']),
+    subtle.importKey('jwk', publicKey.export({ format: 'jwk' }), algorithm, true, ['verify']),
+  ]);
+  return { keys: { ...(await generateDeviceKeys()), sign: { privateKey: secretKey, publicKey: openKey } }, signKey: privateKey };
+}
+
+/** Takes them out. */
+function taken(ms: number[]): Times {
+  const values = ms.splice(0);
+  return {
+    count: values.length,
+    p50Ms: quantile(values, 0.5),
+    p99Ms: quantile(values, 0.99),
+    maxMs: quantile(values, 1),
+  };
+}
+
+await gather(JSON.parse(process.argv[2] ?? ''));

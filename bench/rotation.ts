@@ -1,0 +1,100 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { CrowdReport } from './crowd.ts';
+import type { HelperProcess } from './helper-process.ts';
+import { Stage } from './stage.ts';
+import type { Benchmark } from './table.ts';
+
+interface Load {
+  readonly viewers: number;
+  readonly periodMs: number;
+  readonly comingPerSecond: number;
+  /** How long is measured, in periods. */
+  readonly periods: number;
+}
+
+const LOADS: readonly Load[] = [
+  { viewers: 1_000, periodMs: 10_000, comingPerSecond: 200, periods: 2 },
+  { viewers: 10_000, periodMs: 10_000, comingPerSecond: 250, periods: 2 },
+];
+const SMOKE_LOADS: readonly Load[] = [{ viewers: 10, periodMs: 1_000, comingPerSecond: 100, periods: 1 }];
+
+const IDLE_MS = 3_000;
+
+/** The share of a period in which its updates go out, unless it is configured: then the core that does it must do it all. */
+const SPREAD = 0.3;
+
+/**
+ * What keys cost the relay: real control sockets that answer every key and open no media socket. CPU a key is the process's, its
+ * ledger's thread and the kernel's work for its sockets included, less what it takes without viewers. The goal is 250 µs.
+ */
+export const rotation: Benchmark = async ({ smoke, note }) => {
+  const rows = [];
+  for (const load of smoke ? SMOKE_LOADS : LOADS) rows.push(await row(load, smoke ? 200 : IDLE_MS, note));
+  return {
+    columns: [
+      'viewers',
+      'period s',
+      'keys/s',
+      'CPU % of a core',
+      'without viewers',
+      'CPU µs a key',
+      'viewers that fill a core',
+      'in the spread',
+      'confirmed p50 ms',
+      'confirmed p99 ms',
+      'loop delay p99 ms',
+    ],
+    rows,
+  };
+};
+
+async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs: number, note: (text: string) => void) {
+  await using stage = await Stage.start({ keys: { periodMs } });
+  const share = async (forMs: number) => {
+    const from = await stage.sample();
+    await pause(forMs);
+    const to = await stage.sample();
+    const seconds = (to.atMs - from.atMs) / 1_000;
+    return { cpu: (to.cpuSeconds - from.cpuSeconds) / seconds, seconds, delayP99Ms: to.delayP99Ms };
+  };
+  const idle = await share(idleMs);
+  await using crowd = await stage.crowd({ name: 'ann', viewers, comingPerSecond, watches: false });
+  await allWatching(crowd, viewers, note).catch((error: Error) => {
+    throw new Error(`${error.message}\n${stage.relay.log}`);
+  });
+  // Those who came last get their second key before all get their next.
+  await pause(periodMs);
+  await crowd.ask();
+  note(`${viewers} viewers, period ${periodMs / 1_000} s: measuring`);
+  const busy = await share(periods * periodMs);
+  const { confirmations, refused, ended } = await crowd.ask();
+  if (Object.keys({ ...refused, ...ended }).length > 0)
+    throw new Error(`not everybody could stay: ${JSON.stringify({ refused, ended })}\n${stage.relay.log}`);
+  const keysPerSecond = confirmations.count / busy.seconds;
+  const secondsAKey = (busy.cpu - idle.cpu) / keysPerSecond;
+  return [
+    viewers,
+    periodMs / 1_000,
+    keysPerSecond,
+    busy.cpu * 100,
+    idle.cpu * 100,
+    secondsAKey * 1e6,
+    periodMs / 1_000 / secondsAKey,
+    (SPREAD * periodMs) / 1_000 / secondsAKey,
+    confirmations.p50Ms,
+    confirmations.p99Ms,
+    busy.delayP99Ms,
+  ];
+}
+
+/** @throws Error when somebody cannot */
+async function allWatching(crowd: HelperProcess<CrowdReport>, viewers: number, note: (text: string) => void): Promise<void> {
+  for (;;) {
+    const { came, watching, refused, ended } = await crowd.ask();
+    if (watching === viewers) return;
+    if (Object.keys({ ...refused, ...ended }).length > 0)
+      throw new Error(`not everybody could watch: ${JSON.stringify({ refused, ended })}`);
+    note(`${came} of ${viewers} viewers came, ${watching} are watching`);
+    await pause(2_000);
+  }
+}
