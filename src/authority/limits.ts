@@ -51,7 +51,7 @@ export class Limits {
     const { program, tariff } = watch.statement;
     const { debt, credit } = this;
     const { ledger, rules } = this.#ports;
-    const own = [...broadcast.sessions.values()].filter(({ terms, isOver }) => terms.viewer === token.viewer && !isOver);
+    const own = broadcast.sessionsOf(token.viewer).filter(({ isOver }) => !isOver);
     const mayGo = rules.whenAtLimit === 'newest-wins' ? own : own.filter(isLost);
     const tooMany = Math.max(0, own.length + 1 - rules.maxViewingsPerViewer);
     const leaving = mayGo.slice(0, tooMany);

@@ -49,6 +49,8 @@ export class LiveBroadcast {
   readonly program: string;
   readonly id: string;
   readonly sessions = new Map<string, ViewingSession>();
+  /** The same by viewer: each who comes is asked for others of its own, and must not have everybody's looked through for that. */
+  readonly #ofViewers = new Map<string, Set<ViewingSession>>();
   readonly #ports: BroadcastPorts;
   readonly #schedule: ScheduleRunner;
   readonly #ring: KeyRing;
@@ -184,7 +186,14 @@ export class LiveBroadcast {
   admit(terms: ViewingTerms): ViewingSession {
     const session = new ViewingSession(terms, this.#ports.random(), this.#viewingPorts());
     this.sessions.set(terms.viewing, session);
+    const own = this.#ofViewers.get(terms.viewer) ?? new Set();
+    this.#ofViewers.set(terms.viewer, own.add(session));
     return session;
+  }
+
+  /** In the order in which they began. */
+  sessionsOf(viewer: string): readonly ViewingSession[] {
+    return [...(this.#ofViewers.get(viewer) ?? [])];
   }
 
   /** Gives a new viewing the current epoch's key, and the next one's too once that is being handed out. */
@@ -301,9 +310,17 @@ export class LiveBroadcast {
       isShut: (epoch) => epoch <= this.#shutEpoch,
       ended: (session, reason) => {
         this.sessions.delete(session.id);
+        this.#forgetOf(session);
         this.#ports.ended(session, reason);
       },
     };
+  }
+
+  #forgetOf(session: ViewingSession): void {
+    const { viewer } = session.terms;
+    const own = this.#ofViewers.get(viewer);
+    own?.delete(session);
+    if (own?.size === 0) this.#ofViewers.delete(viewer);
   }
 
   #record(entry: Entry): void {
