@@ -4,7 +4,6 @@ import type { Tariff } from '../src/billing/tariff.ts';
 import { openDataFolder } from '../src/config/data-folder.ts';
 import { generateDeviceKeys } from '../src/keys/device.ts';
 import { signViewerToken } from '../src/tokens/viewer-token.ts';
-import { quantile } from './quantile.ts';
 import { QuickViewer, type SharedDevice } from './quick-viewer.ts';
 
 /** Started as a process of its own: viewers who come one after another, and stay. */
@@ -19,13 +18,8 @@ export interface CrowdOptions {
   readonly viewers: number;
   readonly comingPerSecond: number;
   readonly watches: boolean;
-}
-
-export interface Times {
-  readonly count: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
+  /** Whether the times between chunks are reported: there are many. */
+  readonly notesGaps?: boolean;
 }
 
 /** What happened since the report before it. */
@@ -33,10 +27,11 @@ export interface CrowdReport {
   /** In all: who has come, and whose first receipt was confirmed. */
   readonly came: number;
   readonly watching: number;
-  readonly confirmations: Times;
-  readonly firstChunks: Times;
-  readonly gaps: Times;
-  /** What went wrong, by what it was. */
+  /** See QuickViewerEvents, in milliseconds. */
+  readonly confirmations: readonly number[];
+  readonly firstChunks: readonly number[];
+  readonly gaps: readonly number[];
+  /** What went wrong in all, by what it was. */
   readonly refused: Readonly<Record<string, number>>;
   readonly ended: Readonly<Record<string, number>>;
 }
@@ -55,9 +50,9 @@ async function gather(options: CrowdOptions): Promise<void> {
     process.send?.({
       came: viewers.length,
       watching: watching.size,
-      confirmations: taken(took.confirmations),
-      firstChunks: taken(took.firstChunks),
-      gaps: taken(took.gaps),
+      confirmations: took.confirmations.splice(0),
+      firstChunks: took.firstChunks.splice(0),
+      gaps: took.gaps.splice(0),
       refused: Object.fromEntries(refused),
       ended: Object.fromEntries(ended),
     } satisfies CrowdReport);
@@ -83,7 +78,9 @@ async function gather(options: CrowdOptions): Promise<void> {
           took.confirmations.push(afterMs);
         },
         firstChunk: (afterMs) => took.firstChunks.push(afterMs),
-        gap: (ms) => took.gaps.push(ms),
+        gap: (ms) => {
+          if (options.notesGaps) took.gaps.push(ms);
+        },
         refused: (code) => count(refused, code),
         ended: (reason) => count(ended, reason),
       },
@@ -101,17 +98,6 @@ async function sharedDevice(): Promise<SharedDevice> {
     subtle.importKey('jwk', publicKey.export({ format: 'jwk' }), algorithm, true, ['verify']),
   ]);
   return { keys: { ...(await generateDeviceKeys()), sign: { privateKey: secretKey, publicKey: openKey } }, signKey: privateKey };
-}
-
-/** Takes them out. */
-function taken(ms: number[]): Times {
-  const values = ms.splice(0);
-  return {
-    count: values.length,
-    p50Ms: quantile(values, 0.5),
-    p99Ms: quantile(values, 0.99),
-    maxMs: quantile(values, 1),
-  };
 }
 
 await gather(JSON.parse(process.argv[2] ?? ''));

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { bills } from './bills.ts';
 import { fanOut } from './fan-out.ts';
 import { ingest } from './ingest.ts';
+import { join } from './join.ts';
 import { keyUpdate } from './key-update.ts';
 import { rotation } from './rotation.ts';
 import { seal } from './seal.ts';
@@ -15,6 +16,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   bills,
   ingest,
   rotation,
+  join,
 };
 
 const { positionals, values } = parseArgs({

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CrowdReport } from './crowd.ts';
 import type { HelperProcess } from './helper-process.ts';
+import { timesOf } from './quantile.ts';
 import { Stage } from './stage.ts';
 import type { Benchmark } from './table.ts';
 
@@ -70,7 +71,8 @@ async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs
   const { confirmations, refused, ended } = await crowd.ask();
   if (Object.keys({ ...refused, ...ended }).length > 0)
     throw new Error(`not everybody could stay: ${JSON.stringify({ refused, ended })}\n${stage.relay.log}`);
-  const keysPerSecond = confirmations.count / busy.seconds;
+  const confirmed = timesOf(confirmations);
+  const keysPerSecond = confirmed.count / busy.seconds;
   const secondsAKey = (busy.cpu - idle.cpu) / keysPerSecond;
   return [
     viewers,
@@ -81,8 +83,8 @@ async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs
     secondsAKey * 1e6,
     periodMs / 1_000 / secondsAKey,
     (SPREAD * periodMs) / 1_000 / secondsAKey,
-    confirmations.p50Ms,
-    confirmations.p99Ms,
+    confirmed.p50Ms,
+    confirmed.p99Ms,
     busy.delayP99Ms,
   ];
 }

@@ -51,7 +51,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** A crowd that begins to come at once. */
-  crowd(of: Pick<CrowdOptions, 'name' | 'viewers' | 'comingPerSecond' | 'watches'>): Promise<HelperProcess<CrowdReport>> {
+  crowd(of: Omit<CrowdOptions, 'httpUrl' | 'data' | 'program' | 'tariff'>): Promise<HelperProcess<CrowdReport>> {
     const { httpUrl, data } = this.relay;
     const options: CrowdOptions = { httpUrl, data, program: PROGRAM, tariff: TARIFF, ...of };
     return HelperProcess.start<CrowdReport>('crowd.ts', JSON.stringify(options));
