@@ -1,11 +1,10 @@
 import { parseArgs } from 'node:util';
-import { fanOut } from './fan-out.ts';
 import { keyUpdate } from './key-update.ts';
 import { seal } from './seal.ts';
 import { type Benchmark, printTable } from './table.ts';
 
 /** `npm run bench -- [NAME …] [--smoke] [--json]`: all of them unless some are named. */
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { seal, 'key-update': keyUpdate, 'fan-out': fanOut };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { seal, 'key-update': keyUpdate };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,

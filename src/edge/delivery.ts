@@ -1,3 +1,4 @@
+import type { MediaMessage } from './media-message.ts';
 import { ServedTime } from './served-time.ts';
 
 /** A media socket, as far as the edge needs it. */
@@ -6,7 +7,7 @@ export interface MediaSocket {
   readonly isOpen: boolean;
   /** Bytes that were given to it and not yet to the network. */
   readonly bufferedBytes: number;
-  send(message: Buffer): void;
+  send(message: MediaMessage): void;
   close(code: number, reason: string): void;
 }
 
@@ -41,7 +42,9 @@ export class ViewingDelivery {
 
   /** The gate: whether this viewing may have chunks of an epoch. */
   mayHave(epoch: number): boolean {
-    return this.#open.some((gate) => gate.epoch === epoch);
+    // For each viewer in each pass: no closure is made for it.
+    for (const gate of this.#open) if (gate.epoch === epoch) return true;
+    return false;
   }
 
   /** Uses up the free catch-up of an epoch, if there is one. */

@@ -1,0 +1,43 @@
+import { expect, test } from '@jest/globals';
+import { BatchPace } from '../../src/edge/batch-pace.ts';
+
+/** So many passes that the mean has come to what each costs. */
+function settle(pace: BatchPace, program: string, passMs: number): void {
+  for (let pass = 0; pass < 200; pass++) pace.took(program, passMs);
+}
+
+test('holds nothing back while passes cost next to nothing', () => {
+  const pace = new BatchPace(100);
+  expect(pace.intervalMs).toBe(0);
+  settle(pace, 'news', 0.05);
+  expect(pace.intervalMs).toBe(0);
+});
+
+test('grows in proportion to what a pass costs, up to the limit, and shrinks again', () => {
+  const pace = new BatchPace(100);
+  settle(pace, 'news', 2);
+  expect(pace.intervalMs).toBeCloseTo(25);
+  settle(pace, 'news', 4);
+  expect(pace.intervalMs).toBeCloseTo(50);
+  settle(pace, 'news', 40);
+  expect(pace.intervalMs).toBe(100);
+  settle(pace, 'news', 0.01);
+  expect(pace.intervalMs).toBe(0);
+});
+
+test('counts the passes of all programs, until there are no more of one', () => {
+  const pace = new BatchPace(100);
+  for (let program = 0; program < 50; program++) settle(pace, `program-${program}`, 0.08);
+  expect(pace.intervalMs).toBeCloseTo(50);
+  for (let program = 0; program < 49; program++) pace.forget(`program-${program}`);
+  expect(pace.intervalMs).toBeCloseTo(1);
+  pace.forget('program-49');
+  expect(pace.intervalMs).toBe(0);
+});
+
+test('one slow pass is no reason to hold chunks back for long', () => {
+  const pace = new BatchPace(100);
+  settle(pace, 'news', 0.1);
+  pace.took('news', 10);
+  expect(pace.intervalMs).toBeLessThan(30);
+});
