@@ -3,8 +3,11 @@
  * much it writes: at 1,000 viewers this comes to 100 ms, at 100 to 10 ms, which no frame of 25 a second has to wait for.
  */
 const PASS_SHARE = 0.08;
-/** How much the latest pass counts in the running mean of their cost. */
-const COST_WEIGHT = 0.2;
+/**
+ * How much the latest pass counts in the running mean of their cost, if it was dearer and if it was cheaper. One that the scheduler or the
+ * garbage collector interrupted looks dear, none looks cheaper than it is.
+ */
+const WEIGHT = { dearer: 0.05, cheaper: 0.5 };
 /** Below this a timer would cost more than it saves. */
 const MIN_INTERVAL_MS = 1;
 
@@ -32,7 +35,8 @@ export class BatchPace {
   /** A pass over a program's viewers took so long. */
   took(program: string, passMs: number): void {
     const before = this.#costs.get(program) ?? 0;
-    this.#set(program, before + COST_WEIGHT * (passMs - before), before);
+    const weight = passMs > before ? WEIGHT.dearer : WEIGHT.cheaper;
+    this.#set(program, before + weight * (passMs - before), before);
   }
 
   /** There are no more passes of a program. */
