@@ -17,13 +17,18 @@ const MIN_INTERVAL_MS = 1;
  */
 export class BatchPace {
   readonly #maxMs: number;
+  readonly #nowMs: () => number;
   /** Of a pass, milliseconds. */
   readonly #costs = new Map<string, number>();
   #totalMs = 0;
 
-  /** @param maxMs the longest interval */
-  constructor(maxMs: number) {
+  /**
+   * @param maxMs the longest interval
+   * @param nowMs in fractions of a millisecond: clocks that tell whole ones cannot time a pass
+   */
+  constructor(maxMs: number, nowMs: () => number = () => performance.now()) {
     this.#maxMs = maxMs;
+    this.#nowMs = nowMs;
   }
 
   /** From one pass of a program to its next, at least. 0: none waits. */
@@ -32,17 +37,23 @@ export class BatchPace {
     return intervalMs < MIN_INTERVAL_MS ? 0 : intervalMs;
   }
 
-  /** A pass over a program's viewers took so long. */
-  took(program: string, passMs: number): void {
-    const before = this.#costs.get(program) ?? 0;
-    const weight = passMs > before ? WEIGHT.dearer : WEIGHT.cheaper;
-    this.#set(program, before + weight * (passMs - before), before);
+  /** Carries out a pass over a program's viewers, and sees what it costs. */
+  time(program: string, pass: () => void): void {
+    const fromMs = this.#nowMs();
+    pass();
+    this.#took(program, this.#nowMs() - fromMs);
   }
 
   /** There are no more passes of a program. */
   forget(program: string): void {
     this.#set(program, 0, this.#costs.get(program) ?? 0);
     this.#costs.delete(program);
+  }
+
+  #took(program: string, passMs: number): void {
+    const before = this.#costs.get(program) ?? 0;
+    const weight = passMs > before ? WEIGHT.dearer : WEIGHT.cheaper;
+    this.#set(program, before + weight * (passMs - before), before);
   }
 
   #set(program: string, costMs: number, beforeMs: number): void {

@@ -171,9 +171,9 @@ export class FanOut {
     if (batch.length === 0) return;
     this.#batch = [];
     this.#passedMs = this.#clock.nowMs();
-    const from = performance.now();
-    for (const chunks of byEpoch(batch)) this.#send(chunks);
-    this.#pace.took(this.program, performance.now() - from);
+    this.#pace.time(this.program, () => {
+      for (const chunks of byEpoch(batch)) this.#send(chunks);
+    });
   }
 
   /** One pass over the viewings with chunks of one epoch. */
