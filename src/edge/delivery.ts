@@ -40,6 +40,11 @@ export class ViewingDelivery {
     this.#open = [...others, { epoch, catchUp: catchUp || granted }].slice(-GATES_KEPT);
   }
 
+  /** Closes all gates but those of these epochs. */
+  keep(epochs: ReadonlySet<number>): void {
+    this.#open = this.#open.filter(({ epoch }) => epochs.has(epoch));
+  }
+
   /** The gate: whether this viewing may have chunks of an epoch. */
   mayHave(epoch: number): boolean {
     // For each viewer in each pass: no closure is made for it.

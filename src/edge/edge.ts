@@ -146,9 +146,17 @@ export class Edge {
 
   /** After this edge may have missed something: what it is told is all that there is. */
   #restore(changes: readonly GateChange[]): void {
-    const known = new Set(changes.flatMap((change) => ('viewing' in change ? [change.viewing] : [])));
+    const open = Map.groupBy(
+      changes.filter((change) => change.kind === 'open'),
+      ({ viewing }) => viewing,
+    );
     for (const [program, { fanOut }] of this.#fanOuts) {
-      for (const viewing of fanOut.viewings) if (!known.has(viewing)) this.#gate({ kind: 'close', program, viewing });
+      for (const viewing of fanOut.viewings) {
+        const gates = open.get(viewing);
+        if (gates === undefined) this.#gate({ kind: 'close', program, viewing });
+        // That a broadcast was shut may be among what was missed: of a viewing that goes on, an epoch from before that is open here still.
+        else fanOut.keep(viewing, new Set(gates.map(({ epoch }) => epoch)));
+      }
     }
     const here = new Set([...this.#fanOuts.values()].flatMap(({ fanOut }) => fanOut.viewings));
     for (const change of changes) {

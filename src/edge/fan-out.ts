@@ -122,6 +122,11 @@ export class FanOut {
     this.#join(delivery);
   }
 
+  /** A viewing may have chunks of these epochs, and of no others that were open. */
+  keep(viewing: string, epochs: ReadonlySet<number>): void {
+    this.#viewings.get(viewing)?.keep(epochs);
+  }
+
   /** A media socket whose ticket was good. What it returns is to be called once the socket is closed. */
   attach(viewing: string, socket: MediaSocket): (() => void) | undefined {
     const delivery = this.#viewings.get(viewing);
