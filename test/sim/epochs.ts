@@ -91,15 +91,19 @@ export class EpochWatch {
     if (plaintext !== undefined && (flags & Flag.preamble) === 0) this.#pictured(program, run, flags, plaintext);
   }
 
-  /** A chunk reaches a viewer. @returns what is wrong with it */
-  fault(program: string, epoch: number, counter: number, bytes: Buffer, slackMs: number): string | undefined {
+  /**
+   * A chunk reaches a viewer.
+   * @param heardMs when every edge has heard what was said at some time
+   * @returns what is wrong with it
+   */
+  fault(program: string, epoch: number, counter: number, bytes: Buffer, heardMs: (saidMs: number) => number): string | undefined {
     const known = this.#programs.get(program)?.get(epoch);
     if (known === undefined) return `a chunk of epoch ${epoch}, which never began`;
     const sealed = known.chunks.get(counter);
     if (sealed !== undefined && !sealed.equals(bytes)) return `chunk ${counter} of epoch ${epoch}, which is another`;
     if (sealed === undefined && counter > known.lastCounter) return `chunk ${counter} of epoch ${epoch}, which was never sealed`;
     const revokedMs = this.#revokedMs.get(`${this.#runs.get(known.run)?.boot} ${program}`);
-    if (revokedMs !== undefined && this.#time.nowMs > revokedMs + slackMs) return `a chunk of an encryptor that was revoked`;
+    if (revokedMs !== undefined && this.#time.nowMs > heardMs(revokedMs)) return `a chunk of an encryptor that was revoked`;
     return undefined;
   }
 

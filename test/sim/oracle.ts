@@ -28,6 +28,9 @@ const INTERRUPTED_MS = 10_000;
 
 const ON_THE_WAY_MS = 1_000;
 
+/** After the bus was out, edges ask for all gates at once: there and back, each 80 ms at most. */
+const SNAPSHOT_MS = 200;
+
 /** Edges report every 2 s. */
 const LAST_REPORT_MS = 2_000;
 
@@ -71,7 +74,7 @@ export class Oracle {
   readonly epochs: EpochWatch;
   readonly debts = new DebtWatch();
   #violation: Violation | undefined;
-  /** Until then edges may not have heard that a gate is closed: a named allowance, of a second. */
+  /** Until then edges may not have heard that a gate is closed: a named allowance. */
   #deafUntilMs = 0;
   #interruptedMs = Number.NEGATIVE_INFINITY;
   /** When each viewer of a program was granted a catch-up last. */
@@ -184,7 +187,12 @@ export class Oracle {
 
   /** Nothing that was said in the meantime has reached the edges. */
   outageEnded(): void {
-    this.#deafUntilMs = this.#time.nowMs + 1_000;
+    this.#deafUntilMs = this.#time.nowMs + SNAPSHOT_MS;
+  }
+
+  /** When every edge has heard what was said at some time, at the latest. */
+  #heardMs(saidMs: number): number {
+    return Math.max(saidMs, this.#deafUntilMs) + this.#slackMs;
   }
 
   /** An edge is told of a ticket. */
@@ -207,15 +215,9 @@ export class Oracle {
   chunkSent(viewing: string, { epoch, counter, bytes }: WireChunk, fanOut: string): void {
     const seen = this.#seen(viewing);
     if (!seen.receipts.has(epoch)) this.fail(3, `${viewing} was sent a chunk of epoch ${epoch}, whose receipt is not durable`);
-    const fault = this.epochs.fault(
-      seen.program,
-      epoch,
-      counter,
-      bytes,
-      Math.max(0, this.#deafUntilMs - this.#time.nowMs) + this.#slackMs,
-    );
+    const fault = this.epochs.fault(seen.program, epoch, counter, bytes, (saidMs) => this.#heardMs(saidMs));
     if (fault !== undefined) this.fail(9, `${viewing} was sent ${fault}`);
-    if (seen.closedMs !== undefined && this.#time.nowMs > Math.max(seen.closedMs, this.#deafUntilMs) + this.#slackMs)
+    if (seen.closedMs !== undefined && this.#time.nowMs > this.#heardMs(seen.closedMs))
       this.fail(5, `${viewing} was sent a chunk after its end at ${seen.closedMs} ms`);
     const sends = seen.sends.get(fanOut) ?? [];
     seen.sends.set(fanOut, sends);
