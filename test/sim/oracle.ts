@@ -79,6 +79,8 @@ export class Oracle {
   #interruptedMs = Number.NEGATIVE_INFINITY;
   /** When each viewer of a program was granted a catch-up last. */
   readonly #catchUps = new Map<string, number>();
+  /** When a viewing of each program ended last. */
+  readonly #settledMs = new Map<string, number>();
   /** For figures. */
   readonly counts: Record<string, number> = {};
 
@@ -126,9 +128,12 @@ export class Oracle {
       if (seen !== undefined) {
         seen.hasEnded = true;
         this.debts.ended(entry.viewing, seen, process.startedMs + stampedMs);
+        const settledMs = Math.max(process.startedMs + entry.atMs, this.#settledMs.get(seen.program) ?? 0);
+        this.#settledMs.set(seen.program, settledMs);
       }
     } else if (entry.kind === 'epoch-begun') {
-      this.epochs.durable(entry.program, entry.epoch);
+      const { program, epoch, atMs } = entry;
+      this.epochs.durable(program, epoch, process.startedMs + atMs, this.#slackMs, this.#settledMs.get(program) ?? 0);
     }
   }
 
@@ -277,15 +282,17 @@ export class Oracle {
       this.fail(5, `${record.viewing} is billed ${billedMs} ms, but was served ${totalMs(paidFor)} ms of what it confirmed`);
     // What an edge that was left says when all is over is not waited for.
     const unheardMs = LAST_REPORT_MS * Math.max(0, seen.sentTo.size - 1);
-    if (seen.gaveAway.size === 0 && billedMs + slackMs + unheardMs < totalMs(paidFor))
-      this.fail(5, `${record.viewing} is billed ${billedMs} ms only of ${totalMs(paidFor)} ms (${record.endedBy})`);
+    const dueMs = totalMs(intersect(intersect(lasted, this.#confirmed(seen, 'ledger')), paidFor));
+    if (seen.gaveAway.size === 0 && billedMs + slackMs + unheardMs < dueMs)
+      this.fail(5, `${record.viewing} is billed ${billedMs} ms only of ${dueMs} ms (${record.endedBy})`);
   }
 
   /** Whatever was served: no time is confirmed that no receipt covers. */
   #checkConfirmed({ viewing, confirmed }: ViewingRecord, seen: Seen): void {
     const { startedMs } = seen.process;
     const spans = confirmed.map(({ fromMs, toMs }) => ({ fromMs: fromMs + startedMs, toMs: toMs + startedMs }));
-    const beyondMs = totalMs(spans) - totalMs(intersect(spans, this.#confirmed(seen)));
+    const covered = normalise([...this.#confirmed(seen), ...this.#confirmed(seen, 'ledger')]);
+    const beyondMs = totalMs(spans) - totalMs(intersect(spans, covered));
     if (beyondMs > this.#slackMs * (spans.length + 1))
       this.fail(5, `${viewing} has ${beyondMs} ms confirmed which none of its receipts covers`);
   }
@@ -337,9 +344,9 @@ export class Oracle {
     return endedMs === undefined ? this.#time.nowMs : process.startedMs + endedMs;
   }
 
-  #confirmed(seen: Seen): SpanMs[] {
+  #confirmed(seen: Seen, by: 'truth' | 'ledger' = 'truth'): SpanMs[] {
     const spans = [...seen.receipts].flatMap(([epoch, { stampedMs }]) => {
-      const lasted = this.epochs.lasted(seen.program, epoch);
+      const lasted = this.epochs.lasted(seen.program, epoch, by);
       return lasted === undefined ? [] : [{ ...lasted, fromMs: Math.max(lasted.fromMs, stampedMs) }];
     });
     return normalise(spans);
