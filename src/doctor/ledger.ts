@@ -5,6 +5,7 @@ import { systemCode, TollcastError } from '../errors.ts';
 import { entryHash } from '../ledger/chain.ts';
 import { ledgerFile, openToRead } from '../ledger/database.ts';
 import { pagesAfter } from '../ledger/entries.ts';
+import { refuseHalfRestored } from '../ledger/half-restored.ts';
 import { type VerifyOptions, verifyLedger } from '../ledger/verify.ts';
 import { type Found, ok, problem, warning } from './finding.ts';
 
@@ -55,6 +56,7 @@ function isRunning(folder: string): boolean {
 
 export function ledger(folder: string, { quick, facts, onProgress }: LedgerOptions, nowMs = Date.now()): readonly Found[] {
   const file = ledgerFile(folder);
+  refuseHalfRestored(file);
   if (!existsSync(file)) return [ok(`there is none in ${folder} yet: the first start makes it`)];
   try {
     return [life(facts, nowMs), chain(file, quick, onProgress), programs(file)];

@@ -67,7 +67,12 @@ export async function authorityRole(
   const tokens = new TokenVerifier(data.tokenSecrets, issuers);
   const lock = lockDataFolder(data.folder);
   host.onClose(() => lock.release());
-  const left = recover({ file: data.ledgerFile, clock, version });
+  const { replaced, ...left } = recover({ file: data.ledgerFile, clock, version });
+  if (replaced !== undefined)
+    log.warn(
+      { replaced },
+      'a restore of the ledger had been broken off at its last step, and is finished; nothing is to be done',
+    );
   if (left.viewings + left.broadcasts > 0)
     log.warn(left, 'the last run was not shut down cleanly: what it left open is ended as interrupted; nothing is to be done');
   const ledger = await openLedger({ file: data.ledgerFile, clock, log, pollMs: FOREIGN_POLL_MS });
