@@ -57,7 +57,7 @@ export async function encryptorRole(
   const rtmps =
     config.rtmps === undefined
       ? undefined
-      : new RtmpServer({ ...options, port: config.rtmps.port, tls: certificates(host, config.rtmps) });
+      : new RtmpServer({ ...options, port: config.rtmps.port, tls: certificates(host, 'rtmps', config.rtmps) });
   const servers = rtmps === undefined ? [rtmp] : [rtmp, rtmps];
   const urls: string[] = [];
   for (const server of servers) {
