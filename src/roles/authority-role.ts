@@ -169,5 +169,8 @@ function measure({ metrics }: Host, authority: Authority, ledger: Ledger): void 
   metrics.gauge('tollcast_ledger_faulty', '1 while the ledger cannot be written', () =>
     ledger.state.fault === undefined ? 0 : 1,
   );
+  metrics.gauge('tollcast_ledger_deaf', '1 while entries of other writers, such as tollcast program add, cannot be read', () =>
+    ledger.state.deaf === undefined ? 0 : 1,
+  );
   metrics.totals('tollcast_viewings_ended_total', 'Viewings that ended, by what', 'reason', () => authority.endings, END_REASONS);
 }
