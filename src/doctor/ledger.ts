@@ -39,7 +39,7 @@ export function ledgerFacts(folder: string): LedgerFacts {
 }
 
 /** Whether a server holds the folder's lock. Asked by a reader's lock that is given back at once, which a starting server waits for. */
-function isRunning(folder: string): boolean {
+export function isRunning(folder: string): boolean {
   const file = join(folder, 'relay.lock');
   if (!existsSync(file)) return false;
   const db = new Database(file, { readonly: true, timeout: 0 });
