@@ -1,9 +1,9 @@
-import type { RtmpMessage } from '../../src/ingest/rtmp-message.ts';
-import { MessageType } from '../../src/ingest/rtmp-message.ts';
-import type { Random } from '../sim/random.ts';
+import type { RtmpMessage } from '../../../src/ingest/rtmp-message.ts';
+import { MessageType } from '../../../src/ingest/rtmp-message.ts';
+import type { Random } from '../../sim/random.ts';
 import { mutated, randomBytes } from './bytes.ts';
 import { ChunkWriter } from './chunk-writer.ts';
-import { STREAM_NAMES, type Step, strangeStep, wholeSession } from './rtmp-steps.ts';
+import { STREAM_NAMES, type Step, strangeStep, wholeSession } from './steps.ts';
 
 /** One connection to the RTMP port, as its other end means to have it. */
 export interface Conversation {

@@ -1,16 +1,16 @@
-import { Flag } from '../../src/media/chunk.ts';
-import { SFrameSealer } from '../../src/sframe/node.ts';
-import { CHUNK_SUITE } from '../../src/sframe/suites.ts';
-import { ChunkOpener, type OpenedChunk } from '../../src/viewer/chunk-opener.ts';
-import { FlvJoiner } from '../../src/viewer/flv-joiner.ts';
-import { KeyHolder } from '../../src/viewer/key-holder.ts';
-import { splitMediaMessage } from '../../src/viewer/media-message.ts';
-import type { Random } from '../sim/random.ts';
-import { mediaMessage } from '../viewer/fake-server.ts';
-import { flvTag, HEADER } from '../viewer/viewer-harness.ts';
-import { mutatedBytes } from './mutation.ts';
-import { Outcomes } from './outcomes.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
+import { Flag } from '../../../src/media/chunk.ts';
+import { SFrameSealer } from '../../../src/sframe/node.ts';
+import { CHUNK_SUITE } from '../../../src/sframe/suites.ts';
+import { ChunkOpener, type OpenedChunk } from '../../../src/viewer/chunk-opener.ts';
+import { FlvJoiner } from '../../../src/viewer/flv-joiner.ts';
+import { KeyHolder } from '../../../src/viewer/key-holder.ts';
+import { splitMediaMessage } from '../../../src/viewer/media-message.ts';
+import type { Random } from '../../sim/random.ts';
+import { mediaMessage } from '../../viewer/fake-server.ts';
+import { flvTag, HEADER } from '../../viewer/viewer-harness.ts';
+import { mutatedBytes } from '../mutation.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 
 /** Chunks of an epoch, before the next begins. */
 const EPOCH_CHUNKS = 500;

@@ -1,7 +1,7 @@
-import { MessageType, type RtmpMessage } from '../../src/ingest/rtmp-message.ts';
-import { AUDIO, encodeTag, type FlvTag, VIDEO } from '../../src/media/flv.ts';
-import { aacConfiguration, avcConfiguration, interframe, keyframe, metadata, sound } from '../media/tags.ts';
-import type { Random } from '../sim/random.ts';
+import { MessageType, type RtmpMessage } from '../../../src/ingest/rtmp-message.ts';
+import { AUDIO, encodeTag, type FlvTag, VIDEO } from '../../../src/media/flv.ts';
+import { aacConfiguration, avcConfiguration, interframe, keyframe, metadata, sound } from '../../media/tags.ts';
+import type { Random } from '../../sim/random.ts';
 import { AMF_NULL, type Amf0, absurdAmf, amfNumber, amfObject, amfString, amfValue } from './amf0-grammar.ts';
 import { edgeNumber, mutated, randomBytes, uint } from './bytes.ts';
 import { basicHeader } from './chunk-writer.ts';

@@ -1,4 +1,4 @@
-import { RtmpReader } from '../../src/ingest/rtmp-reader.ts';
+import { RtmpReader } from '../../../src/ingest/rtmp-reader.ts';
 
 /** Looks into every reader of RTMP in this process: what they keep of messages that have not ended. */
 export class ReaderBounds {

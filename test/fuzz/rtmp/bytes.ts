@@ -1,4 +1,4 @@
-import type { Random } from '../sim/random.ts';
+import type { Random } from '../../sim/random.ts';
 
 /** Where parsers' arithmetic goes wrong, if it does. */
 const EDGES = [

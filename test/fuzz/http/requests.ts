@@ -1,5 +1,5 @@
-import type { Random } from '../sim/random.ts';
-import { mutatedBytes, mutatedText } from './mutation.ts';
+import type { Random } from '../../sim/random.ts';
+import { mutatedBytes, mutatedText } from '../mutation.ts';
 
 export interface MadeRequest {
   readonly method: string;

@@ -1,6 +1,6 @@
-import { encodeCommand, encodeMessage, setChunkSize } from '../../src/ingest/rtmp-message.ts';
-import type { FlvTag } from '../../src/media/flv.ts';
-import { avcConfiguration, interframe, keyframe } from '../media/tags.ts';
+import { encodeCommand, encodeMessage, setChunkSize } from '../../../src/ingest/rtmp-message.ts';
+import type { FlvTag } from '../../../src/media/flv.ts';
+import { avcConfiguration, interframe, keyframe } from '../../media/tags.ts';
 
 const KEYFRAME_EVERY = 50;
 const FRAME_MS = 40;

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { pino } from 'pino';
-import { localBus } from '../../src/bus/local-bus.ts';
-import type { Clock, Timers } from '../../src/clock.ts';
-import { encrypt } from '../../src/encryptor/media-path.ts';
-import { Broadcasts } from '../../src/ingest/broadcasts.ts';
-import type { PublishDecision, PublishRequest } from '../../src/ingest/publication.ts';
-import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
-import type { FlvTag } from '../../src/media/flv.ts';
-import { offerOf, open } from '../media/sealed.ts';
-import { parsePreamble, parseTags } from '../media/tags.ts';
+import { localBus } from '../../../src/bus/local-bus.ts';
+import type { Clock, Timers } from '../../../src/clock.ts';
+import { encrypt } from '../../../src/encryptor/media-path.ts';
+import { Broadcasts } from '../../../src/ingest/broadcasts.ts';
+import type { PublishDecision, PublishRequest } from '../../../src/ingest/publication.ts';
+import { Flag, type SealedChunk } from '../../../src/media/chunk.ts';
+import type { FlvTag } from '../../../src/media/flv.ts';
+import { offerOf, open } from '../../media/sealed.ts';
+import { parsePreamble, parseTags } from '../../media/tags.ts';
 
 const EPOCHS: Readonly<Record<string, number>> = { witness: 1, attacked: 2 };
 const MAX_LOG_LINE_CHARS = 4_096;

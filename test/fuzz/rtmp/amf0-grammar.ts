@@ -1,4 +1,4 @@
-import type { Random } from '../sim/random.ts';
+import type { Random } from '../../sim/random.ts';
 import { edgeNumber, mutated, randomBytes, uint } from './bytes.ts';
 
 /** A value in AMF0 (Adobe, "AMF 0 Specification"), and what it is once it is decoded. */

@@ -1,26 +1,26 @@
-import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
-import { ControlTotals } from '../../src/control/control-totals.ts';
-import { EncryptorConnection } from '../../src/control/encryptor-connection.ts';
-import { ENCRYPTOR_LIMITS, type EncryptorPorts } from '../../src/control/encryptor-route.ts';
-import { type DeviceKeys, generateDeviceKeys } from '../../src/keys/device.ts';
-import { decryptEncryptorKey, decryptEncryptorSession } from '../../src/keys/encryptor-key.ts';
-import { signOpening } from '../../src/keys/encryptor-opening.ts';
-import { signEncryptorReceipt } from '../../src/keys/encryptor-receipt.ts';
-import { proofKey } from '../../src/keys/possession.ts';
-import { checkAuthority, proveSecret } from '../../src/keys/secret-proof.ts';
+import { RemoteEncryptors } from '../../../src/authority/remote-encryptors.ts';
+import { ControlTotals } from '../../../src/control/control-totals.ts';
+import { EncryptorConnection } from '../../../src/control/encryptor-connection.ts';
+import { ENCRYPTOR_LIMITS, type EncryptorPorts } from '../../../src/control/encryptor-route.ts';
+import { type DeviceKeys, generateDeviceKeys } from '../../../src/keys/device.ts';
+import { decryptEncryptorKey, decryptEncryptorSession } from '../../../src/keys/encryptor-key.ts';
+import { signOpening } from '../../../src/keys/encryptor-opening.ts';
+import { signEncryptorReceipt } from '../../../src/keys/encryptor-receipt.ts';
+import { proofKey } from '../../../src/keys/possession.ts';
+import { checkAuthority, proveSecret } from '../../../src/keys/secret-proof.ts';
 import {
   AuthorityMessage,
   ENCRYPTOR_ERROR_CODES,
   encryptorCloseCode,
   MAX_ENCRYPTOR_MESSAGE_BYTES,
-} from '../../src/protocol/encryptor-messages.ts';
-import type { Random } from '../sim/random.ts';
+} from '../../../src/protocol/encryptor-messages.ts';
+import type { Random } from '../../sim/random.ts';
+import { decoded, mutatedCompact } from '../jose/compact.ts';
+import { mutatedBytes, mutatedJson, mutatedText } from '../mutation.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { AuthorityWorld, ENCRYPTOR_SECRETS, STREAM_KEY_HASH } from './authority-world.ts';
-import { decoded, mutatedCompact } from './compact.ts';
-import { mutatedBytes, mutatedJson, mutatedText } from './mutation.ts';
-import { Outcomes } from './outcomes.ts';
 import { SocketPair } from './socket-pair.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
 
 const SOCKETS = 6;
 const KEPT_TEXTS = 60;

@@ -1,22 +1,22 @@
 import type { Server } from 'node:http';
-import { Heartbeat } from '../../src/api/heartbeat.ts';
-import { serveSockets } from '../../src/api/upgrade.ts';
-import { localBus } from '../../src/bus/local-bus.ts';
-import { Edge } from '../../src/edge/edge.ts';
-import { mediaPath, mediaRoute } from '../../src/edge/media-route.ts';
-import { Flag } from '../../src/media/chunk.ts';
-import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
-import { MEDIA_SUBPROTOCOL } from '../../src/protocol/messages.ts';
-import { hashTicket } from '../../src/tokens/media-ticket.ts';
-import { anHttpServer } from '../api/an-http-server.ts';
-import type { Random } from '../sim/random.ts';
-import { SimProcess, SimTime } from '../sim/time.ts';
-import { FaultLog } from './fault-log.ts';
-import { mutatedTarget } from './http-requests.ts';
-import { mutatedBytes } from './mutation.ts';
-import { Outcomes } from './outcomes.ts';
+import { Heartbeat } from '../../../src/api/heartbeat.ts';
+import { serveSockets } from '../../../src/api/upgrade.ts';
+import { localBus } from '../../../src/bus/local-bus.ts';
+import { Edge } from '../../../src/edge/edge.ts';
+import { mediaPath, mediaRoute } from '../../../src/edge/media-route.ts';
+import { Flag } from '../../../src/media/chunk.ts';
+import { CACHE_LIMITS } from '../../../src/media/keyframe-cache.ts';
+import { MEDIA_SUBPROTOCOL } from '../../../src/protocol/messages.ts';
+import { hashTicket } from '../../../src/tokens/media-ticket.ts';
+import { anHttpServer } from '../../api/an-http-server.ts';
+import type { Random } from '../../sim/random.ts';
+import { SimProcess, SimTime } from '../../sim/time.ts';
+import { FaultLog } from '../fault-log.ts';
+import { mutatedBytes } from '../mutation.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { firstResponse, RawConnection } from './raw-http.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
+import { mutatedTarget } from './requests.ts';
 
 /** docs/PROTOCOL.md, "HTTP" and "Control socket", before the handshake. */
 const CODES: Readonly<Record<number, readonly string[]>> = {

@@ -1,14 +1,14 @@
 import { generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto';
 import { createLocalJWKSet, type JWK } from 'jose';
-import { Refusal } from '../../src/protocol/refusal.ts';
-import type { TokenIssuer } from '../../src/tokens/token-issuer.ts';
-import { kidOf, tokenSecret } from '../../src/tokens/token-secret.ts';
-import { TokenVerifier } from '../../src/tokens/token-verifier.ts';
-import type { Random } from '../sim/random.ts';
+import { Refusal } from '../../../src/protocol/refusal.ts';
+import type { TokenIssuer } from '../../../src/tokens/token-issuer.ts';
+import { kidOf, tokenSecret } from '../../../src/tokens/token-secret.ts';
+import { TokenVerifier } from '../../../src/tokens/token-verifier.ts';
+import type { Random } from '../../sim/random.ts';
+import { oddValue } from '../mutation.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { changedPart, decoded, encoded, es256, hs256, inputOf, mutatedCompact, signedCompact, trickedHeader } from './compact.ts';
-import { oddValue } from './mutation.ts';
-import { Outcomes } from './outcomes.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
 
 /** Somebody whose signature counts. */
 interface Signer {

@@ -1,17 +1,17 @@
 import type { Server } from 'node:http';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { serveAuthority } from '../../src/api/authority-routes.ts';
-import { servePages } from '../../src/api/pages.ts';
-import { kidOf } from '../../src/tokens/token-secret.ts';
-import { anHttpServer } from '../api/an-http-server.ts';
-import type { Random } from '../sim/random.ts';
-import { AuthorityWorld, STREAM_KEY_HASH, TOKEN_SECRET, viewerToken } from './authority-world.ts';
-import { hs256, inputOf, mutatedCompact, signedCompact } from './compact.ts';
-import { madeRequest, requestBytes } from './http-requests.ts';
-import { mutatedText } from './mutation.ts';
-import { Outcomes } from './outcomes.ts';
+import { serveAuthority } from '../../../src/api/authority-routes.ts';
+import { servePages } from '../../../src/api/pages.ts';
+import { kidOf } from '../../../src/tokens/token-secret.ts';
+import { anHttpServer } from '../../api/an-http-server.ts';
+import type { Random } from '../../sim/random.ts';
+import { hs256, inputOf, mutatedCompact, signedCompact } from '../jose/compact.ts';
+import { mutatedText } from '../mutation.ts';
+import { Outcomes } from '../outcomes.ts';
+import { AuthorityWorld, STREAM_KEY_HASH, TOKEN_SECRET, viewerToken } from '../protocol/authority-world.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { firstResponse, RawConnection, type RawResponse } from './raw-http.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
+import { madeRequest, requestBytes } from './requests.ts';
 
 /** docs/PROTOCOL.md, "HTTP". */
 const CODES: Readonly<Record<number, readonly string[]>> = {

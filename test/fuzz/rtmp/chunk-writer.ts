@@ -1,5 +1,5 @@
-import type { RtmpMessage } from '../../src/ingest/rtmp-message.ts';
-import type { Random } from '../sim/random.ts';
+import type { RtmpMessage } from '../../../src/ingest/rtmp-message.ts';
+import type { Random } from '../../sim/random.ts';
 import { uint } from './bytes.ts';
 
 const EXTENDED = 0xffffff;

@@ -1,20 +1,20 @@
 import { createCipheriv, randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { TollcastError } from '../../src/errors.ts';
-import { type DeviceKeys, generateDeviceKeys } from '../../src/keys/device.ts';
+import { TollcastError } from '../../../src/errors.ts';
+import { type DeviceKeys, generateDeviceKeys } from '../../../src/keys/device.ts';
 import {
   decryptEncryptorKey,
   decryptEncryptorSession,
   encryptEncryptorKey,
   encryptEncryptorSession,
-} from '../../src/keys/encryptor-key.ts';
-import { decryptSessionKey, encryptContentKey, encryptSessionKey } from '../../src/keys/key-update.ts';
-import { answerKey } from '../../src/viewer/answer-key.ts';
-import { tariff } from '../ledger/support-entries.ts';
-import type { Random } from '../sim/random.ts';
+} from '../../../src/keys/encryptor-key.ts';
+import { decryptSessionKey, encryptContentKey, encryptSessionKey } from '../../../src/keys/key-update.ts';
+import { answerKey } from '../../../src/viewer/answer-key.ts';
+import { tariff } from '../../ledger/support-entries.ts';
+import type { Random } from '../../sim/random.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { changedPart, decoded, encoded, mutatedCompact, trickedHeader } from './compact.ts';
-import { Outcomes } from './outcomes.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
 
 const VIEWING = 'a6b7ae1a-0bd7-4a5c-9a60-7d1a7f8f0b6e';
 const ADMISSION = { viewing: VIEWING, program: 'news', title: 'News', broadcast: 'b1', tariff };

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, sign as signBytes } from 'node:crypto';
-import type { Random } from '../sim/random.ts';
-import { mutatedBytes, mutatedJson, mutatedText, oddValue } from './mutation.ts';
+import type { Random } from '../../sim/random.ts';
+import { mutatedBytes, mutatedJson, mutatedText, oddValue } from '../mutation.ts';
 
 /** Compact serialisations (RFC 7515, 7516), made without the library that reads them. */
 export const encoded = (value: unknown): string =>

@@ -1,6 +1,6 @@
-import { decodeCommand, statusOf } from '../../src/ingest/rtmp-command.ts';
-import { isCommand } from '../../src/ingest/rtmp-message.ts';
-import { RtmpReader } from '../../src/ingest/rtmp-reader.ts';
+import { decodeCommand, statusOf } from '../../../src/ingest/rtmp-command.ts';
+import { isCommand } from '../../../src/ingest/rtmp-message.ts';
+import { RtmpReader } from '../../../src/ingest/rtmp-reader.ts';
 
 const HANDSHAKE_BYTES = 1 + 2 * 1536;
 const LIMITS = { maxMessageBytes: 65_536, maxUnfinishedBytes: 65_536, maxCommandBytes: 65_536, maxChunkStreams: 64 };

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { systemClock, systemTimers } from '../../src/clock.ts';
-import { RtmpServer } from '../../src/ingest/rtmp-server.ts';
-import type { Random } from '../sim/random.ts';
-import { Outcomes } from './outcomes.ts';
+import { systemClock, systemTimers } from '../../../src/clock.ts';
+import { RtmpServer } from '../../../src/ingest/rtmp-server.ts';
+import type { Random } from '../../sim/random.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
+import { type Conversation, conversation } from './conversation.ts';
 import { Programs } from './programs.ts';
 import { ReaderBounds } from './reader-bounds.ts';
-import { type Conversation, conversation } from './rtmp-conversation.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
 import { Witness } from './witness.ts';
 
 /** As `rtmp`, with a server and TCP between: a tenth of the inputs in the same time. */

@@ -1,14 +1,14 @@
-import { ingestLimits } from '../../src/ingest/limits.ts';
-import { RtmpSession } from '../../src/ingest/rtmp-session.ts';
-import { FakeTime } from '../media/fake-time.ts';
-import type { Random } from '../sim/random.ts';
+import { ingestLimits } from '../../../src/ingest/limits.ts';
+import { RtmpSession } from '../../../src/ingest/rtmp-session.ts';
+import { FakeTime } from '../../media/fake-time.ts';
+import type { Random } from '../../sim/random.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzSession, FuzzTarget } from '../target.ts';
 import { statusesOf } from './answers.ts';
+import { type Conversation, conversation } from './conversation.ts';
 import { MemorySocket } from './memory-socket.ts';
-import { Outcomes } from './outcomes.ts';
 import { Programs } from './programs.ts';
 import { ReaderBounds } from './reader-bounds.ts';
-import { type Conversation, conversation } from './rtmp-conversation.ts';
-import type { FuzzSession, FuzzTarget } from './target.ts';
 import { Witness } from './witness.ts';
 
 /** Connections to the RTMP port, byte for byte, beside a publisher that nothing may disturb; without a network, in time of its own. */

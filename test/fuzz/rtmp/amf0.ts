@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { TollcastError } from '../../src/errors.ts';
-import { isLiveApp, publishTarget } from '../../src/ingest/publish-target.ts';
-import { connectObjectOf, decodeCommand, statusOf, streamNameOf } from '../../src/ingest/rtmp-command.ts';
-import { MessageType } from '../../src/ingest/rtmp-message.ts';
-import { type FlvTag, isMetadata, SCRIPT } from '../../src/media/flv.ts';
-import { declaredTracks } from '../../src/media/metadata.ts';
-import type { Random } from '../sim/random.ts';
+import { TollcastError } from '../../../src/errors.ts';
+import { isLiveApp, publishTarget } from '../../../src/ingest/publish-target.ts';
+import { connectObjectOf, decodeCommand, statusOf, streamNameOf } from '../../../src/ingest/rtmp-command.ts';
+import { MessageType } from '../../../src/ingest/rtmp-message.ts';
+import { type FlvTag, isMetadata, SCRIPT } from '../../../src/media/flv.ts';
+import { declaredTracks } from '../../../src/media/metadata.ts';
+import type { Random } from '../../sim/random.ts';
+import { Outcomes } from '../outcomes.ts';
+import type { FuzzTarget } from '../target.ts';
 import { AMF_NULL, type Amf0, absurdAmf, amfEcmaArray, amfNumber, amfObject, amfString, amfValue } from './amf0-grammar.ts';
 import { mutated } from './bytes.ts';
-import { Outcomes } from './outcomes.ts';
-import type { FuzzTarget } from './target.ts';
 
 const COMMANDS = ['connect', 'publish', 'play', 'createStream', '_result', 'onStatus', 'onMetaData', 'x'];
 /** Decoded values are no more than this for each byte that came: nothing is multiplied. */
