@@ -10,15 +10,16 @@ import { closeCode, ERROR_CODES, type ServerMessage } from '../../../src/protoco
 import { tariff } from '../../ledger/support-entries.ts';
 import type { Random } from '../../sim/random.ts';
 import { decoded, mutatedCompact } from '../jose/compact.ts';
-import { mutatedBytes, mutatedJson, mutatedText } from '../mutation.ts';
+import { mutatedJson } from '../mutation.ts';
 import { Outcomes } from '../outcomes.ts';
 import type { FuzzSession, FuzzTarget } from '../target.ts';
+import { Attackers } from './attackers.ts';
 import { AuthorityWorld, serverMessage, viewerToken } from './authority-world.ts';
-import { SocketPair } from './socket-pair.ts';
+import { Said } from './said.ts';
+import { SocketEnd } from './socket-end.ts';
 
 const SOCKETS = 12;
 const VIEWERS = 3_000;
-const KEPT_TEXTS = 60;
 /** More than a socket may send at once. */
 const FLOOD = 25;
 
@@ -27,37 +28,19 @@ const CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1006, ...ERROR_CODES.map
 
 /** Sends whatever it is told to, and keeps what it would need to go on as a viewer does. */
 class Attacker {
-  readonly pair: SocketPair;
+  readonly end: SocketEnd;
   readonly device: DeviceKeys;
   readonly token: string;
   challenge = '';
   viewing = '';
-  sent = '';
   readonly keys = new Map<number, Uint8Array>();
-  #fault: unknown;
   #sessionKey: Uint8Array | undefined;
-  #inbox: Promise<void> = Promise.resolve();
 
   constructor(world: AuthorityWorld, device: DeviceKeys, token: string, count: (outcome: string) => void) {
     this.device = device;
     this.token = token;
-    this.pair = new SocketPair({
-      received: (text) => {
-        this.#inbox = this.#inbox.then(() => this.#take(serverMessage(text), count)).catch((error) => this.#failed(error));
-      },
-      closed: (code) => {
-        if (!CLOSE_CODES.has(code)) this.#failed(new Error(`closed with ${code} after ${this.sent}`));
-      },
-    });
-    new ControlConnection(this.pair.server, world.controlPorts, () => undefined);
-  }
-
-  check(): void {
-    if (this.#fault !== undefined) throw new Error('an attacker got what it should not', { cause: this.#fault });
-  }
-
-  #failed(fault: unknown): void {
-    this.#fault ??= fault;
+    this.end = new SocketEnd(CLOSE_CODES, (text) => this.#take(serverMessage(text), count));
+    new ControlConnection(this.end.server, world.controlPorts, () => undefined);
   }
 
   async #take(message: ServerMessage, count: (outcome: string) => void): Promise<void> {
@@ -81,13 +64,13 @@ class Attacker {
 
   /** What admitted it has to say what was demanded, and of this socket. */
   async #admitted(): Promise<void> {
-    const { type, token, jws } = JSON.parse(this.sent);
+    const { type, token, jws } = JSON.parse(this.end.sent);
     const statement = JSON.parse(decoded(jws.split('.')[1]));
     const isRight =
       statement.challenge === this.challenge &&
       (type === 'resume' ||
         (type === 'watch' && statement.tokenHash === (await tokenHash(token)) && statement.program === 'news'));
-    if (!isRight) throw new Error(`admitted by ${this.sent}`);
+    if (!isRight) throw new Error(`admitted by ${this.end.sent}`);
   }
 }
 
@@ -96,13 +79,13 @@ class ControlSession implements FuzzSession {
   readonly outcomes = new Outcomes();
   readonly #world: AuthorityWorld;
   readonly #devices: readonly DeviceKeys[];
-  #attackers: Attacker[] = [];
-  /** What was said before, by the honest viewer as well. */
-  readonly #texts: string[] = [];
+  readonly #attackers: Attackers<Attacker>;
+  readonly #said = new Said({ json: 0.35, jws: 0.6, text: 0.8, bytes: 0.95 });
 
   private constructor(world: AuthorityWorld, devices: readonly DeviceKeys[]) {
     this.#world = world;
     this.#devices = devices;
+    this.#attackers = new Attackers({ most: SOCKETS, newcomer: 0.1 }, (random) => this.#attacker(random));
   }
 
   static async open(): Promise<ControlSession> {
@@ -114,12 +97,14 @@ class ControlSession implements FuzzSession {
 
   async input(random: Random): Promise<void> {
     if (random.chance(0.4)) await this.#world.pass(random.pick([1, 5, 20, 100]));
-    const attacker = await this.#attacker(random);
-    if (random.chance(0.03)) attacker.pair.leave();
-    else if (random.chance(0.002)) for (let left = FLOOD; left > 0; left--) this.#say(attacker, '{"type":"ticket"}');
-    else this.#say(attacker, await this.#made(random, attacker));
+    const attacker = this.#attackers.next(random);
     await this.#world.work.done();
-    attacker.check();
+    const { end } = attacker;
+    if (random.chance(0.03)) end.leave();
+    else if (random.chance(0.002)) for (let left = FLOOD; left > 0; left--) end.say('{"type":"ticket"}');
+    else end.say(await this.#made(random, attacker));
+    await this.#world.work.done();
+    end.check('an attacker got what it should not');
     this.#world.check();
   }
 
@@ -128,40 +113,18 @@ class ControlSession implements FuzzSession {
     await this.#world.close();
   }
 
-  async #attacker(random: Random): Promise<Attacker> {
-    this.#attackers = this.#attackers.filter(({ pair }) => pair.isOpen);
-    if (this.#attackers.length > 2 && !random.chance(0.1)) return random.pick(this.#attackers);
-    if (this.#attackers.length >= SOCKETS) this.#attackers.shift()?.pair.leave();
+  #attacker(random: Random): Attacker {
     const token = viewerToken(`v${random.between(0, VIEWERS)}`, random.chance(0.2) ? { cap: '0.05' } : {});
-    const made = new Attacker(this.#world, random.pick(this.#devices), token, (outcome) => this.outcomes.count(outcome));
-    this.#attackers.push(made);
-    await this.#world.work.done();
-    return made;
-  }
-
-  #say(attacker: Attacker, message: string | Uint8Array): void {
-    attacker.sent = String(message);
-    attacker.pair.say(message);
+    return new Attacker(this.#world, random.pick(this.#devices), token, (outcome) => this.outcomes.count(outcome));
   }
 
   async #made(random: Random, attacker: Attacker): Promise<string | Uint8Array> {
     // Most of what is wrong ends a socket: who has come as far as a viewing mostly does as it should.
     const way = attacker.viewing === '' ? random.next() : random.next() ** 3;
-    if (way < 0.15) return this.#kept(random, JSON.stringify(await this.#next(random, attacker)));
+    if (way < 0.15) return this.#said.keep(random, JSON.stringify(await this.#next(random, attacker)));
     if (way < 0.2) return JSON.stringify(mutatedJson(random, await this.#next(random, attacker))) ?? '';
     if (way < 0.25) return JSON.stringify(await this.#lie(random, attacker));
-    const text = random.pick([...this.#texts, ...this.#world.honest.said]);
-    if (way < 0.35) return text;
-    if (way < 0.6) return JSON.stringify(mutatedJson(random, JSON.parse(text))) ?? '';
-    if (way < 0.8) return JSON.stringify(this.#withMutatedJws(random, JSON.parse(text)));
-    if (way < 0.95) return mutatedText(random, text);
-    return mutatedBytes(random, Buffer.from(text));
-  }
-
-  #kept(random: Random, text: string): string {
-    if (this.#texts.length < KEPT_TEXTS) this.#texts.push(text);
-    else this.#texts[random.between(0, KEPT_TEXTS - 1)] = text;
-    return text;
+    return this.#said.again(random, way, this.#world.honest.said, (message) => this.#withMutatedJws(random, message));
   }
 
   #withMutatedJws(random: Random, message: Record<string, unknown>): object {

@@ -16,29 +16,27 @@ import {
 } from '../../../src/protocol/encryptor-messages.ts';
 import type { Random } from '../../sim/random.ts';
 import { decoded, mutatedCompact } from '../jose/compact.ts';
-import { mutatedBytes, mutatedJson, mutatedText } from '../mutation.ts';
+import { mutatedJson } from '../mutation.ts';
 import { Outcomes } from '../outcomes.ts';
 import type { FuzzSession, FuzzTarget } from '../target.ts';
+import { Attackers } from './attackers.ts';
 import { AuthorityWorld, ENCRYPTOR_SECRETS, STREAM_KEY_HASH } from './authority-world.ts';
-import { SocketPair } from './socket-pair.ts';
+import { Said } from './said.ts';
+import { SocketEnd } from './socket-end.ts';
 
 const SOCKETS = 6;
-const KEPT_TEXTS = 60;
 
 /** docs/PROTOCOL.md, "Encryptors' error codes"; 1006 where there was no close frame. */
 const CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1006, ...ENCRYPTOR_ERROR_CODES.map(encryptorCloseCode)]);
 
 /** An encryptor as the authority sees it; what it says is for others to say. */
 class Peer {
-  readonly pair: SocketPair;
+  readonly end: SocketEnd;
   readonly device: DeviceKeys;
   readonly name: string;
   challenge = '';
-  sent = '';
   isOpened = false;
   sessionKey: Uint8Array | undefined;
-  fault: unknown;
-  #inbox: Promise<void> = Promise.resolve();
 
   constructor(
     ports: EncryptorPorts,
@@ -48,29 +46,13 @@ class Peer {
   ) {
     this.name = name;
     this.device = device;
-    this.pair = new SocketPair({
-      received: (text) => {
-        this.#inbox = this.#inbox.then(() => this.#take(text, heard)).catch((error) => this.#failed(error));
-      },
-      closed: (code) => {
-        if (!CLOSE_CODES.has(code)) this.#failed(new Error(`closed with ${code} after ${this.sent}`));
-      },
-    });
-    new EncryptorConnection(this.pair.server, ports, () => undefined);
-  }
-
-  say(message: string | Uint8Array): void {
-    this.sent = String(message);
-    this.pair.say(message);
+    this.end = new SocketEnd(CLOSE_CODES, (text) => this.#take(text, heard));
+    new EncryptorConnection(this.end.server, ports, () => undefined);
   }
 
   async opening(secret: string): Promise<object> {
     const jws = await signOpening({ encryptor: this.name, challenge: this.challenge }, this.device);
     return { type: 'open', encryptor: this.name, proof: proveSecret(secret, jws), jws };
-  }
-
-  #failed(fault: unknown): void {
-    this.fault ??= fault;
   }
 
   async #take(text: string, heard: (message: AuthorityMessage) => Promise<void> | void): Promise<void> {
@@ -79,9 +61,10 @@ class Peer {
     if (message.type === 'error' && /[\p{Cc}\u2028\u2029]/u.test(message.message)) throw new Error(`not one line: ${text}`);
     if (message.type === 'hello') this.challenge = message.challenge;
     if (message.type === 'opened') {
-      const { encryptor, jws } = JSON.parse(this.sent);
+      const { encryptor, jws } = JSON.parse(this.end.sent);
       const statement = JSON.parse(decoded(jws.split('.')[1]));
-      if (statement.challenge !== this.challenge || statement.encryptor !== encryptor) throw new Error(`opened by ${this.sent}`);
+      if (statement.challenge !== this.challenge || statement.encryptor !== encryptor)
+        throw new Error(`opened by ${this.end.sent}`);
       const secret = encryptor === 'studio' ? ENCRYPTOR_SECRETS.studio : ENCRYPTOR_SECRETS.rogue;
       if (!checkAuthority(secret, jws, message.sessionKey, message.proof)) throw new Error('the authority did not prove itself');
       this.isOpened = true;
@@ -108,9 +91,9 @@ class HonestEncryptor {
   }
 
   check(): void {
-    if (this.peer.fault !== undefined) throw new Error('the honest encryptor was disturbed', { cause: this.peer.fault });
+    this.peer.end.check('the honest encryptor was disturbed');
     if (this.#fault !== undefined) throw new Error(`the honest encryptor was disturbed: ${this.#fault}`);
-    if (!this.peer.pair.isOpen) throw new Error('the honest encryptor lost its socket');
+    if (!this.peer.end.isOpen) throw new Error('the honest encryptor lost its socket');
   }
 
   async #heard(message: AuthorityMessage): Promise<void> {
@@ -144,7 +127,7 @@ class HonestEncryptor {
     const text = JSON.stringify(message);
     this.said.push(text);
     if (this.said.length > 8) this.said.splice(2, 1);
-    this.peer.say(text);
+    this.peer.end.say(text);
   }
 }
 
@@ -155,8 +138,8 @@ class EncryptorSession implements FuzzSession {
   readonly #ports: EncryptorPorts;
   readonly #honest: HonestEncryptor;
   readonly #devices: readonly DeviceKeys[];
-  #attackers: Peer[] = [];
-  readonly #texts: string[] = [];
+  readonly #attackers = new Attackers({ most: SOCKETS, newcomer: 0.05 }, (random) => this.#attacker(random));
+  readonly #said = new Said({ json: 0.4, jws: 0.7, text: 0.8, bytes: 0.95 });
   /** The reports that attackers' broadcast of `sport` has come to. */
   #seq = 1;
   #broadcast = 1;
@@ -189,11 +172,12 @@ class EncryptorSession implements FuzzSession {
 
   async input(random: Random): Promise<void> {
     if (random.chance(0.3)) await this.#world.pass(random.pick([1, 5, 20, 100]));
-    const attacker = await this.#attacker(random);
-    if (random.chance(0.02)) attacker.pair.leave();
-    else attacker.say(await this.#made(random, attacker));
+    const attacker = this.#attackers.next(random);
     await this.#world.work.done();
-    if (attacker.fault !== undefined) throw new Error('an attacker got what it should not', { cause: attacker.fault });
+    if (random.chance(0.02)) attacker.end.leave();
+    else attacker.end.say(await this.#made(random, attacker));
+    await this.#world.work.done();
+    attacker.end.check('an attacker got what it should not');
     this.#honest.check();
     this.#world.check();
   }
@@ -203,13 +187,8 @@ class EncryptorSession implements FuzzSession {
     await this.#world.close();
   }
 
-  async #attacker(random: Random): Promise<Peer> {
-    this.#attackers = this.#attackers.filter(({ pair }) => pair.isOpen);
-    if (this.#attackers.length > 2 && !random.chance(0.05)) return random.pick(this.#attackers);
-    if (this.#attackers.length >= SOCKETS) this.#attackers.shift()?.pair.leave();
+  #attacker(random: Random): Peer {
     const made: Peer = new Peer(this.#ports, 'rogue', random.pick(this.#devices), (message) => this.#heard(made, message));
-    this.#attackers.push(made);
-    await this.#world.work.done();
     return made;
   }
 
@@ -231,20 +210,9 @@ class EncryptorSession implements FuzzSession {
   async #made(random: Random, attacker: Peer): Promise<string | Uint8Array> {
     // Most of what is wrong ends a socket: who is let in mostly does as it should.
     const way = attacker.isOpened ? random.next() ** 3 : random.next();
-    if (way < 0.2) return this.#kept(random, JSON.stringify(await this.#next(random, attacker)));
+    if (way < 0.2) return this.#said.keep(random, JSON.stringify(await this.#next(random, attacker)));
     if (way < 0.3) return JSON.stringify(mutatedJson(random, await this.#next(random, attacker))) ?? '';
-    const text = random.pick([...this.#texts, ...this.#honest.said]);
-    if (way < 0.4) return text;
-    if (way < 0.7) return JSON.stringify(mutatedJson(random, JSON.parse(text))) ?? '';
-    if (way < 0.8) return JSON.stringify(this.#withMutatedJws(random, JSON.parse(text)));
-    if (way < 0.95) return mutatedText(random, text);
-    return mutatedBytes(random, Buffer.from(text));
-  }
-
-  #kept(random: Random, text: string): string {
-    if (this.#texts.length < KEPT_TEXTS) this.#texts.push(text);
-    else this.#texts[random.between(0, KEPT_TEXTS - 1)] = text;
-    return text;
+    return this.#said.again(random, way, this.#honest.said, (message) => this.#withMutatedJws(random, message));
   }
 
   #withMutatedJws(random: Random, message: Record<string, unknown>): object {
