@@ -14,20 +14,21 @@ interface Listener {
   readonly where: string;
 }
 
+type KnownHolders = Pick<Holders, 'ofPort' | 'ofFolder'>;
+
 /** What runs here already, as far as that can be known. */
 interface Present {
   /** What the Tollcast at the HTTP port says, if one is there. */
   readonly answers: Readiness | undefined;
   /** Of the HTTP port. */
   readonly holder: Holder | undefined;
-  readonly holders: Holders;
+  readonly holders: KnownHolders;
 }
 
 /** Every port that the process is to listen on: free, or held, and whether by the server that this configuration would be. */
-export async function ports(site: Site): Promise<readonly Found[]> {
+export async function ports(site: Site, holders: KnownHolders = new Holders()): Promise<readonly Found[]> {
   const { host, http } = site;
   const answers = await heldByTollcast(host, http.port, http.tls !== undefined);
-  const holders = new Holders();
   const present = { answers, holders, holder: holders.ofPort(host, http.port) };
   const listeners = listenersOf(site);
   const faults: (string | undefined)[] = [];
@@ -49,7 +50,7 @@ function listenersOf({ host, http, rtmp, rtmps }: Site): readonly Listener[] {
 }
 
 /** A server that runs on the same folder elsewhere keeps this configuration from starting, though all its ports are free. */
-function elsewhere({ data }: Site, holders: Holders): readonly Found[] {
+function elsewhere({ data }: Site, holders: KnownHolders): readonly Found[] {
   if (data === undefined || !isRunning(data)) return [];
   return [
     problem(
