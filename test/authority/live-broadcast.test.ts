@@ -52,7 +52,7 @@ test('an epoch whose beginning is heard of late changes nothing of what a viewin
   // Its encryptor's line was cut: it says now what happened half a second before the end.
   live.began(2, endedMs - 500);
   live.began(3, harness.time.nowMs() - 50);
-  await settled();
+  while (ada.ended === undefined) await settled();
   expect(ada.ended).toBe('stopped');
   expect(harness.entries.filter(({ kind }) => kind === 'epoch-begun').slice(1)).toEqual([
     expect.objectContaining({ epoch: 2, atMs: endedMs }),
