@@ -50,7 +50,7 @@ export const rotation: Benchmark = async ({ smoke, note }) => {
 };
 
 async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs: number, note: (text: string) => void) {
-  await using stage = await Stage.start({ keys: { periodMs } });
+  await using stage = await Stage.start({ config: { keys: { periodMs } } });
   const share = async (forMs: number) => {
     const from = await stage.sample();
     await pause(forMs);

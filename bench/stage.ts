@@ -5,6 +5,7 @@ import { type Sample, sample } from '../test/soak/series.ts';
 import type { CrowdOptions, CrowdReport } from './crowd.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
+import { BITS_PER_SECOND } from './stamped-stream.ts';
 
 export const PROGRAM = 'concert';
 export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
@@ -15,6 +16,12 @@ const ROOM = {
   viewers: { maxViewings: 100_000 },
   log: { level: 'warn' },
 };
+
+export interface StageOptions {
+  /** Of the relay. */
+  readonly config?: object;
+  readonly bitsPerSecond?: number;
+}
 
 /** A relay as a process of its own, with one program that is live. */
 export class Stage implements AsyncDisposable {
@@ -28,7 +35,7 @@ export class Stage implements AsyncDisposable {
     this.#publisher = publisher;
   }
 
-  static async start(config: object = {}): Promise<Stage> {
+  static async start({ config = {}, bitsPerSecond = BITS_PER_SECOND }: StageOptions = {}): Promise<Stage> {
     const scratch = new Scratch();
     const relay = await RelayProcess.start(scratch, { ...ROOM, ...config });
     const { streamKey } = addProgram(ledgerFile(relay.data), { name: PROGRAM, title: PROGRAM, tariff: TARIFF });
@@ -39,6 +46,7 @@ export class Stage implements AsyncDisposable {
         streams: [`${PROGRAM}?key=${streamKey}`],
         speaks: 'rtmp',
         pace: 'real-time',
+        bitsPerSecond,
       } satisfies PublishersOptions),
     );
     await until(() => relay.isLive(), 'the program is live');
