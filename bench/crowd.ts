@@ -4,6 +4,7 @@ import type { Tariff } from '../src/billing/tariff.ts';
 import { openDataFolder } from '../src/config/data-folder.ts';
 import { generateDeviceKeys } from '../src/keys/device.ts';
 import { signViewerToken } from '../src/tokens/viewer-token.ts';
+import { Drain, type Drained } from './drain.ts';
 import { QuickViewer, type SharedDevice } from './quick-viewer.ts';
 
 /** Started as a process of its own: viewers who come one after another, and stay. */
@@ -17,7 +18,8 @@ export interface CrowdOptions {
   readonly name: string;
   readonly viewers: number;
   readonly comingPerSecond: number;
-  readonly watches: boolean;
+  /** Their media: not asked for; looked at when it begins; decrypted all of it; drained as cheaply as can be; or not read. */
+  readonly watches: 'nothing' | 'the first chunk' | 'everything' | 'drained' | 'unread';
   /** Whether the times between chunks are reported: there are many. */
   readonly notesGaps?: boolean;
 }
@@ -31,6 +33,11 @@ export interface CrowdReport {
   readonly confirmations: readonly number[];
   readonly firstChunks: readonly number[];
   readonly gaps: readonly number[];
+  readonly delays: readonly number[];
+  /** Chunks in all that those who decrypt everything were not sent. */
+  readonly lost: number;
+  /** Media sockets of those who are drained. */
+  readonly drained: Drained;
   /** What went wrong in all, by what it was. */
   readonly refused: Readonly<Record<string, number>>;
   readonly ended: Readonly<Record<string, number>>;
@@ -40,26 +47,32 @@ async function gather(options: CrowdOptions): Promise<void> {
   const { httpUrl, data, program, tariff, watches } = options;
   const device = await sharedDevice();
   const secret = openDataFolder(data).tokenSecret;
-  const took = { confirmations: [] as number[], firstChunks: [] as number[], gaps: [] as number[] };
+  const took = { confirmations: [] as number[], firstChunks: [] as number[], gaps: [] as number[], delays: [] as number[] };
+  let lost = 0;
+  const drain = new Drain();
   const [refused, ended] = [new Map<string, number>(), new Map<string, number>()];
   const count = (in_: Map<string, number>, what: string) => in_.set(what, (in_.get(what) ?? 0) + 1);
   const watching = new Set<string>();
   const viewers: QuickViewer[] = [];
 
-  const report = () => {
+  const report = async () => {
+    const drained = await drain.total();
     process.send?.({
       came: viewers.length,
       watching: watching.size,
       confirmations: took.confirmations.splice(0),
       firstChunks: took.firstChunks.splice(0),
       gaps: took.gaps.splice(0),
+      delays: took.delays.splice(0),
+      lost,
+      drained,
       refused: Object.fromEntries(refused),
       ended: Object.fromEntries(ended),
     } satisfies CrowdReport);
   };
-  process.on('message', report);
+  process.on('message', () => void report());
   process.on('disconnect', () => process.exit());
-  report();
+  await report();
 
   const beganMs = performance.now();
   for (let index = 0; index < options.viewers; index++) {
@@ -71,7 +84,7 @@ async function gather(options: CrowdOptions): Promise<void> {
       tariff,
       device,
       tokenOf: (viewer) => signViewerToken({ viewer, programs: [program], ttlSeconds: 3_600 }, secret),
-      watches,
+      watches: watches === 'the first chunk' || watches === 'everything' ? watches : 'nothing',
       on: {
         confirmed: (afterMs) => {
           watching.add(name);
@@ -80,6 +93,13 @@ async function gather(options: CrowdOptions): Promise<void> {
         firstChunk: (afterMs) => took.firstChunks.push(afterMs),
         gap: (ms) => {
           if (options.notesGaps) took.gaps.push(ms);
+        },
+        delay: (ms) => took.delays.push(ms),
+        lost: (chunks) => {
+          lost += chunks;
+        },
+        ticket: (url) => {
+          if (watches === 'drained' || watches === 'unread') drain.open(url, watches === 'unread' ? 'hold' : 'read');
         },
         refused: (code) => count(refused, code),
         ended: (reason) => count(ended, reason),

@@ -13,28 +13,37 @@ export type PeerKind = 'discard' | 'node-media-server';
 /** Sent once it listens, and again for each message that it is sent. */
 export interface PeerReport {
   readonly port: number;
+  /** Where viewers get FLV over WebSocket, of node-media-server. */
+  readonly httpPort: number;
   readonly cpuSeconds: number;
 }
 
-async function serve(kind: PeerKind): Promise<number> {
+async function serve(kind: PeerKind): Promise<Pick<PeerReport, 'port' | 'httpPort'>> {
   if (kind === 'discard') {
     const server = createServer((socket) => socket.on('data', () => undefined).on('error', () => undefined));
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    return (server.address() as AddressInfo).port;
+    return { port: (server.address() as AddressInfo).port, httpPort: 0 };
   }
   const { default: NodeMediaServer } = await import('node-media-server');
-  const port = await freePort();
+  const [port, httpPort] = [await freePort(), await freePort()];
   const folder = mkdtempSync(join(tmpdir(), 'tollcast-bench-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const server = new NodeMediaServer({ bind: '127.0.0.1', rtmp: { port }, store: { path: folder }, static: {}, auth: {} });
+  const server = new NodeMediaServer({
+    bind: '127.0.0.1',
+    rtmp: { port },
+    http: { port: httpPort },
+    store: { path: folder },
+    static: {},
+    auth: {},
+  });
   server.run();
-  return port;
+  return { port, httpPort };
 }
 
-const port = await serve(process.argv[2] as PeerKind);
+const ports = await serve(process.argv[2] as PeerKind);
 const report = () => {
   const { user, system } = process.cpuUsage();
-  process.send?.({ port, cpuSeconds: (user + system) / 1e6 } satisfies PeerReport);
+  process.send?.({ ...ports, cpuSeconds: (user + system) / 1e6 } satisfies PeerReport);
 };
 process.on('message', report);
 process.on('disconnect', () => process.exit());

@@ -142,7 +142,7 @@ async function taken(
   { warmUpMs, forMs }: Window,
   whenPublished = async () => {},
 ): Promise<Taken> {
-  const options: PublishersOptions = { port, streams, speaks, pace, bitsPerSecond: BITS_PER_SECOND };
+  const options: PublishersOptions = { port, streams, speaks, pace };
   await using publishers = await HelperProcess.start<PublishersReport>('publishers.ts', JSON.stringify(options));
   await pause(warmUpMs);
   await whenPublished();

@@ -3,7 +3,7 @@ import type { CrowdReport } from './crowd.ts';
 import type { HelperProcess } from './helper-process.ts';
 import { type Times, timesOf } from './quantile.ts';
 import { Stage } from './stage.ts';
-import type { Benchmark } from './table.ts';
+import type { Benchmark, BenchmarkOptions } from './table.ts';
 
 interface Rush {
   readonly established: number;
@@ -29,11 +29,12 @@ const ESTABLISHED_PER_SECOND = 100;
  * goal is 60 ms, and all at once; and what those who were there before feel of it: their keys' confirmations, and the time between two
  * messages with chunks, which is 40 ms or less of a stream of 25 pictures a second.
  */
-export const join: Benchmark = async ({ smoke, note }) => {
+export const join: Benchmark = async (options) => {
+  const { smoke, note } = options;
   const rush = smoke ? SMOKE_RUSH : RUSH;
   note('one after another, on an idle relay');
-  const alone = await oneByOne(smoke ? 2 : 20);
-  const crowded = await rushed(rush, note);
+  const alone = await oneByOne(smoke ? 2 : 20, options);
+  const crowded = await rushed(rush, options);
   const rows = [
     timesRow('alone: watch to first chunk', alone),
     timesRow(`${rush.newcomers} in ${rush.withinSeconds} s: watch to first chunk`, crowded.firstChunks),
@@ -51,11 +52,16 @@ export const join: Benchmark = async ({ smoke, note }) => {
 const timesRow = (title: string, { count, p50Ms, p99Ms, maxMs }: Times) => [title, count, p50Ms, p99Ms, maxMs];
 
 /** Each leaves before the next comes, so that nobody's is the time of two. */
-async function oneByOne(times: number): Promise<Times> {
-  await using stage = await Stage.start();
+async function oneByOne(times: number, { settings }: BenchmarkOptions): Promise<Times> {
+  await using stage = await Stage.start(settings);
   const took: number[] = [];
   for (let index = 0; index < times; index++) {
-    await using viewer = await stage.crowd({ name: `alone-${index}`, viewers: 1, comingPerSecond: 1, watches: true });
+    await using viewer = await stage.crowd({
+      name: `alone-${index}`,
+      viewers: 1,
+      comingPerSecond: 1,
+      watches: 'the first chunk',
+    });
     took.push(...(await untilSeen(viewer, 1)).firstChunks);
   }
   return timesOf(took);
@@ -79,9 +85,18 @@ interface Felt {
 
 const felt = ({ confirmations, gaps }: CrowdReport): Felt => ({ confirmations: timesOf(confirmations), gaps: timesOf(gaps) });
 
-async function rushed({ established, newcomers, withinSeconds }: Rush, note: (text: string) => void): Promise<Rushed> {
-  await using stage = await Stage.start({ bitsPerSecond: THIN_BITS_PER_SECOND });
-  const there = { name: 'there', viewers: established, comingPerSecond: ESTABLISHED_PER_SECOND, watches: true, notesGaps: true };
+async function rushed(
+  { established, newcomers, withinSeconds }: Rush,
+  { settings, profile, note }: BenchmarkOptions,
+): Promise<Rushed> {
+  await using stage = await Stage.start(settings, profile, THIN_BITS_PER_SECOND);
+  const there = {
+    name: 'there',
+    viewers: established,
+    comingPerSecond: ESTABLISHED_PER_SECOND,
+    watches: 'the first chunk',
+    notesGaps: true,
+  } as const;
   await using before = await stage.crowd(there);
   await untilSeen(before, established);
   await pause(SETTLE_MS);
@@ -92,7 +107,7 @@ async function rushed({ established, newcomers, withinSeconds }: Rush, note: (te
   const from = await stage.sample();
 
   const comingPerSecond = newcomers / withinSeconds;
-  await using crowd = await stage.crowd({ name: 'new', viewers: newcomers, comingPerSecond, watches: true });
+  await using crowd = await stage.crowd({ name: 'new', viewers: newcomers, comingPerSecond, watches: 'the first chunk' });
   const delaysMs: number[] = [];
   const { firstChunks, lost } = await untilSeen(crowd, newcomers, async (seen) => {
     delaysMs.push((await stage.sample()).delayP99Ms);

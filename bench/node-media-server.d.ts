@@ -4,6 +4,7 @@ declare module 'node-media-server' {
     constructor(config: {
       readonly bind: string;
       readonly rtmp: { readonly port: number };
+      readonly http: { readonly port: number };
       readonly store: { readonly path: string };
       readonly static: object;
       readonly auth: object;

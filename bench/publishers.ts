@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Peer } from '../test/ingest/peer.ts';
-import { StampedStream } from './stamped-stream.ts';
+import { BITS_PER_SECOND, StampedStream } from './stamped-stream.ts';
 
 /** Started as a process of its own: publishers that are no part of what is measured. */
 export interface PublishersOptions {
@@ -11,7 +11,7 @@ export interface PublishersOptions {
   readonly speaks: 'rtmp' | 'bytes';
   /** As cameras do, or as fast as they are read. */
   readonly pace: 'real-time' | 'unpaced';
-  readonly bitsPerSecond: number;
+  readonly bitsPerSecond?: number;
 }
 
 /** Sent once all are publishing, and again for each message that it is sent. */
@@ -26,7 +26,7 @@ const TICK_MS = 4;
 /** Unpaced, the same messages are sent again and again: making each would take longer than the server needs for it. */
 const BLOCK_MS = 2_000;
 
-async function publish({ port, streams, speaks, pace, bitsPerSecond }: PublishersOptions): Promise<void> {
+async function publish({ port, streams, speaks, pace, bitsPerSecond = BITS_PER_SECOND }: PublishersOptions): Promise<void> {
   const sockets: Socket[] = [];
   for (const [index, stream] of streams.entries()) {
     const socket = speaks === 'rtmp' ? await published(port, stream) : await connected(port);

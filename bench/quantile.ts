@@ -7,13 +7,20 @@ export function quantile(values: readonly number[], share: number): number {
 export interface Times {
   readonly count: number;
   readonly p50Ms: number;
+  readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
 
 export function timesOf(values: readonly number[]): Times {
   const sorted = values.toSorted((a, b) => a - b);
-  return { count: sorted.length, p50Ms: ofSorted(sorted, 0.5), p99Ms: ofSorted(sorted, 0.99), maxMs: ofSorted(sorted, 1) };
+  return {
+    count: sorted.length,
+    p50Ms: ofSorted(sorted, 0.5),
+    p90Ms: ofSorted(sorted, 0.9),
+    p99Ms: ofSorted(sorted, 0.99),
+    maxMs: ofSorted(sorted, 1),
+  };
 }
 
 const ofSorted = (sorted: readonly number[], share: number): number =>

@@ -4,10 +4,12 @@ import type { Tariff } from '../src/billing/tariff.ts';
 import type { DeviceKeys } from '../src/keys/device.ts';
 import { decryptSessionKey } from '../src/keys/key-update.ts';
 import { signWatch } from '../src/keys/watch.ts';
+import { Flag } from '../src/media/chunk.ts';
 import { CONTROL_SUBPROTOCOL, MEDIA_SUBPROTOCOL, type ServerMessage } from '../src/protocol/messages.ts';
 import { SFrameOpener } from '../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../src/sframe/suites.ts';
 import { chunksIn } from '../test/e2e/wire-chunk.ts';
+import { hostMs, stampsIn } from './stamped-stream.ts';
 
 /** One pair of key pairs serves thousands of viewers: making their own is work of theirs, which is not measured. */
 export interface SharedDevice {
@@ -21,8 +23,8 @@ export interface QuickViewerPorts {
   readonly tariff: Tariff;
   readonly device: SharedDevice;
   readonly tokenOf: (viewer: string) => Promise<string>;
-  /** Whether it opens its media socket, and decrypts the first chunk. */
-  readonly watches: boolean;
+  /** What it decrypts; `nothing`: it does not open its media socket. */
+  readonly watches: 'nothing' | 'the first chunk' | 'everything';
   readonly on: QuickViewerEvents;
 }
 
@@ -33,6 +35,11 @@ export interface QuickViewerEvents {
   firstChunk(afterMs: number): void;
   /** Between two messages with chunks. */
   gap(ms: number): void;
+  /** How long a picture took from its broadcaster's socket until it was decrypted. */
+  delay(ms: number): void;
+  lost(chunks: number): void;
+  /** For whoever else is to open its media socket. */
+  ticket(url: URL): void;
   refused(code: string): void;
   ended(reason: string): void;
 }
@@ -55,6 +62,9 @@ export class QuickViewer {
   #inbox: Promise<void> | undefined;
   #askedMs = 0;
   #chunkMs: number | undefined;
+  /** The chunk that came last. */
+  #newest: { readonly epoch: number; readonly counter: number; readonly flags: number } | undefined;
+  #opened: { readonly epoch: number; readonly opener: SFrameOpener } | undefined;
 
   constructor(name: string, ports: QuickViewerPorts) {
     this.#name = name;
@@ -94,7 +104,7 @@ export class QuickViewer {
         return undefined;
       }
       case 'ticket':
-        if (this.#ports.watches) this.#open(message.url);
+        this.#open(new URL(message.url, this.#ports.baseUrl));
         return undefined;
       case 'ended':
         this.#ports.on.ended(message.reason);
@@ -134,9 +144,13 @@ export class QuickViewer {
     this.#control.send(JSON.stringify({ type: 'receipt', jws: `${signed}.${signature.toString('base64url')}` }));
   }
 
-  #open(url: string): void {
+  #open(url: URL): void {
+    if (this.#ports.watches === 'nothing') {
+      this.#ports.on.ticket(url);
+      return;
+    }
     this.#media?.terminate();
-    this.#media = new WebSocket(new URL(url, this.#ports.baseUrl), MEDIA_SUBPROTOCOL, { perMessageDeflate: false });
+    this.#media = new WebSocket(url, MEDIA_SUBPROTOCOL, { perMessageDeflate: false });
     this.#media.on('error', (error) => this.#ports.on.refused(error.message));
     this.#media.on('message', (message: Buffer) => this.#chunks(message));
   }
@@ -146,14 +160,33 @@ export class QuickViewer {
     if (this.#chunkMs === undefined) this.#decryptFirst(message);
     else this.#ports.on.gap(nowMs - this.#chunkMs);
     this.#chunkMs = nowMs;
+    if (this.#ports.watches === 'everything') this.#decrypt(message);
+  }
+
+  /** Each picture tells when it was sent. Within an epoch counters grow by one, but for what is sealed again for others. */
+  #decrypt(message: Buffer): void {
+    for (const { epoch, counter, flags, bytes } of chunksIn(message)) {
+      const before = this.#newest;
+      this.#newest = { epoch, counter, flags };
+      const { plaintext } = this.#opener(epoch).open(bytes.subarray(0, 1), bytes.subarray(1));
+      if (before?.epoch === epoch && !(before.flags & Flag.preamble) && counter > before.counter + 1)
+        this.#ports.on.lost(counter - before.counter - 1);
+      if (flags & Flag.preamble) continue;
+      for (const stampMs of stampsIn(plaintext)) this.#ports.on.delay(hostMs() - stampMs);
+    }
+  }
+
+  #opener(epoch: number): SFrameOpener {
+    const key = this.#keys.get(epoch);
+    if (key === undefined) throw new Error(`a chunk of epoch ${epoch}, whose key is not there`);
+    if (this.#opened?.epoch !== epoch) this.#opened = { epoch, opener: new SFrameOpener(CHUNK_SUITE, epoch, key) };
+    return this.#opened.opener;
   }
 
   /** Of the rest only that it comes is looked at. */
   #decryptFirst(message: Buffer): void {
     for (const { epoch, bytes } of chunksIn(message)) {
-      const key = this.#keys.get(epoch);
-      if (key === undefined) throw new Error(`a chunk of epoch ${epoch}, whose key is not there`);
-      new SFrameOpener(CHUNK_SUITE, epoch, key).open(bytes.subarray(0, 1), bytes.subarray(1));
+      this.#opener(epoch).open(bytes.subarray(0, 1), bytes.subarray(1));
       this.#ports.on.firstChunk(performance.now() - this.#askedMs);
       return;
     }

@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CrowdReport } from './crowd.ts';
-import type { HelperProcess } from './helper-process.ts';
 import { timesOf } from './quantile.ts';
-import { Stage } from './stage.ts';
-import type { Benchmark } from './table.ts';
+import { merged } from './settings.ts';
+import { everybodyWatches, Stage } from './stage.ts';
+import type { Benchmark, BenchmarkOptions } from './table.ts';
 
 interface Load {
   readonly viewers: number;
@@ -13,10 +12,8 @@ interface Load {
   readonly periods: number;
 }
 
-const LOADS: readonly Load[] = [
-  { viewers: 1_000, periodMs: 10_000, comingPerSecond: 200, periods: 2 },
-  { viewers: 10_000, periodMs: 10_000, comingPerSecond: 250, periods: 2 },
-];
+const loads = ({ viewers = [1_000, 10_000] }: BenchmarkOptions): readonly Load[] =>
+  viewers.map((viewers) => ({ viewers, periodMs: 10_000, comingPerSecond: 250, periods: 2 }));
 const SMOKE_LOADS: readonly Load[] = [{ viewers: 10, periodMs: 1_000, comingPerSecond: 100, periods: 1 }];
 
 const IDLE_MS = 3_000;
@@ -28,9 +25,9 @@ const SPREAD = 0.3;
  * What keys cost the relay: real control sockets that answer every key and open no media socket. CPU a key is the process's, its
  * ledger's thread and the kernel's work for its sockets included, less what it takes without viewers. The goal is 250 µs.
  */
-export const rotation: Benchmark = async ({ smoke, note }) => {
+export const rotation: Benchmark = async (options) => {
   const rows = [];
-  for (const load of smoke ? SMOKE_LOADS : LOADS) rows.push(await row(load, smoke ? 200 : IDLE_MS, note));
+  for (const load of options.smoke ? SMOKE_LOADS : loads(options)) rows.push(await row(load, options));
   return {
     columns: [
       'viewers',
@@ -49,8 +46,8 @@ export const rotation: Benchmark = async ({ smoke, note }) => {
   };
 };
 
-async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs: number, note: (text: string) => void) {
-  await using stage = await Stage.start({ config: { keys: { periodMs } } });
+async function row({ viewers, periodMs, comingPerSecond, periods }: Load, { smoke, settings, profile, note }: BenchmarkOptions) {
+  await using stage = await Stage.start(merged({ keys: { periodMs } }, settings), profile);
   const share = async (forMs: number) => {
     const from = await stage.sample();
     await pause(forMs);
@@ -58,9 +55,9 @@ async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs
     const seconds = (to.atMs - from.atMs) / 1_000;
     return { cpu: (to.cpuSeconds - from.cpuSeconds) / seconds, seconds, delayP99Ms: to.delayP99Ms };
   };
-  const idle = await share(idleMs);
-  await using crowd = await stage.crowd({ name: 'ann', viewers, comingPerSecond, watches: false });
-  await allWatching(crowd, viewers, note).catch((error: Error) => {
+  const idle = await share(smoke ? 200 : IDLE_MS);
+  await using crowd = await stage.crowd({ name: 'ann', viewers, comingPerSecond, watches: 'nothing' });
+  await everybodyWatches(crowd, viewers, note).catch((error: Error) => {
     throw new Error(`${error.message}\n${stage.relay.log}`);
   });
   // Those who came last get their second key before all get their next.
@@ -87,16 +84,4 @@ async function row({ viewers, periodMs, comingPerSecond, periods }: Load, idleMs
     confirmed.p99Ms,
     busy.delayP99Ms,
   ];
-}
-
-/** @throws Error when somebody cannot */
-async function allWatching(crowd: HelperProcess<CrowdReport>, viewers: number, note: (text: string) => void): Promise<void> {
-  for (;;) {
-    const { came, watching, refused, ended } = await crowd.ask();
-    if (watching === viewers) return;
-    if (Object.keys({ ...refused, ...ended }).length > 0)
-      throw new Error(`not everybody could watch: ${JSON.stringify({ refused, ended })}`);
-    note(`${came} of ${viewers} viewers came, ${watching} are watching`);
-    await pause(2_000);
-  }
 }

@@ -1,6 +1,14 @@
+import type { Settings } from './settings.ts';
+
 export interface BenchmarkOptions {
   /** Only see that it works: as little of it as will do. */
   readonly smoke: boolean;
+  /** How many viewers, where a benchmark has several figures for that. */
+  readonly viewers?: readonly number[];
+  /** Parts of the relay's configuration. */
+  readonly settings: Settings;
+  /** A folder for the relay's CPU profiles. */
+  readonly profile?: string;
   /** Progress, for people. */
   note(text: string): void;
 }
@@ -8,6 +16,8 @@ export interface BenchmarkOptions {
 export interface Result {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number)[])[];
+  /** Where a curve says more, as SVG. */
+  readonly plot?: string;
 }
 
 export type Benchmark = (options: BenchmarkOptions) => Promise<Result>;

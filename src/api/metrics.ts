@@ -3,18 +3,25 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Prometheus metrics, by its naming conventions: base units, `_total` on what only grows. Figures are read when they are asked for. */
 export class Metrics {
   readonly registry = new Registry();
+  readonly #gauges = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly read: () => number }[]>();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  gauge(name: string, help: string, read: () => number): void {
+  /** With `labels`, one of several figures of that name, whichever parts they are of; `help` is the first one's. */
+  gauge(name: string, help: string, read: () => number, labels: Readonly<Record<string, string>> = {}): void {
+    const figures = this.#gauges.get(name) ?? [];
+    figures.push({ labels, read });
+    if (this.#gauges.has(name)) return;
+    this.#gauges.set(name, figures);
     new Gauge({
       name,
       help,
+      labelNames: Object.keys(labels),
       registers: [this.registry],
       collect: function collect() {
-        this.set(read());
+        for (const { labels, read } of figures) this.set({ ...labels }, read());
       },
     });
   }

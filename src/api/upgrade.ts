@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 import type { HttpAdmission } from './http-limits.ts';
@@ -16,8 +16,11 @@ export interface SocketRoute {
   accept(parameters: Readonly<Record<string, string>>, query: URLSearchParams): Answer | Promise<Answer>;
 }
 
-/** Takes the socket. `authenticated`: to be called once it is known whose it is, where anybody may open one. */
-export type Answer = Refused | ((socket: WebSocket, authenticated: () => void) => void);
+/**
+ * Takes the socket. `authenticated`: to be called once it is known whose it is, where anybody may open one. `stream`: what is beneath
+ * the socket, for who writes whole frames of its own; reading is the socket's.
+ */
+export type Answer = Refused | ((socket: WebSocket, authenticated: () => void, stream: Writable) => void);
 
 /** How long whoever is told that a socket is closed has for closing it too, and for reading what was sent before. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -47,7 +50,7 @@ export function serveSockets(
     const take = (answer: Answer) => {
       if (socket.destroyed) return;
       if (typeof answer === 'function')
-        sockets.get(route)?.handleUpgrade(request, socket, head, (opened) => answer(opened, authenticated));
+        sockets.get(route)?.handleUpgrade(request, socket, head, (opened) => answer(opened, authenticated, socket));
       else refuse(socket, answer);
     };
     // Whatever goes wrong with one socket is no reason to end the others.

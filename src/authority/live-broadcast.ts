@@ -61,6 +61,8 @@ export class LiveBroadcast {
   #away = false;
   /** No gate of an epoch up to this one opens any more: whoever has its key may not be seen. */
   #shutEpoch = 0;
+  /** When the viewing that ended last did. */
+  #settledMs = 0;
   #ended = false;
 
   constructor(program: string, id: string, lastEpoch: number, ports: BroadcastPorts) {
@@ -121,10 +123,14 @@ export class LiveBroadcast {
     this.#schedule.dispatch({ type: 'started' });
   }
 
-  /** The encryptor is about to seal the first chunk of an epoch. */
+  /**
+   * The encryptor is about to seal the first chunk of an epoch; one whose line was cut says so late. What a viewing came to was told
+   * at its end and is billed so: an epoch that is heard of later counts from that end on, in favour of those who watch on.
+   */
   began(epoch: number, atMs: number): void {
-    this.#epochs.begin(epoch, atMs);
-    this.#record({ kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs });
+    const countsFromMs = Math.max(atMs, this.#settledMs);
+    this.#epochs.begin(epoch, countsFromMs);
+    this.#record({ kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs: countsFromMs });
     this.#schedule.dispatch({ type: 'began', epoch, atMs });
     // The previous epoch's key stays for receipts on their way; its updates are over.
     this.#ring.forgetBefore(epoch - 1);
@@ -308,6 +314,9 @@ export class LiveBroadcast {
       },
       catchUps,
       isShut: (epoch) => epoch <= this.#shutEpoch,
+      settled: (atMs) => {
+        this.#settledMs = Math.max(atMs, this.#settledMs);
+      },
       ended: (session, reason) => {
         this.sessions.delete(session.id);
         this.#forgetOf(session);

@@ -55,6 +55,8 @@ export interface ViewingPorts {
   /** A receipt is durable so long after its key was sent. */
   receiptDurable(afterMs: number): void;
   creditCovers(session: ViewingSession, moreMs: number): boolean;
+  /** A viewing has ended at that time: what it comes to is known, and does not change any more. */
+  settled(atMs: number): void;
   ended(session: ViewingSession, reason: EndReason): void;
 }
 
@@ -301,6 +303,7 @@ export class ViewingSession {
 
   async #end(reason: EndReason, atMs: number): Promise<void> {
     this.#meter.end(atMs);
+    this.#ports.settled(atMs);
     const recorded = this.#record({ kind: 'viewing-ended', viewing: this.id, reason, atMs });
     const waited = Promise.withResolvers<void>();
     const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve());

@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs';
 import { TollcastError } from '../errors.ts';
 import { ledgerFile } from '../ledger/database.ts';
+import { refuseHalfRestored } from '../ledger/half-restored.ts';
 import type { LedgerReader } from '../ledger/ledger.ts';
 import { openReader } from '../ledger/reader.ts';
 
 /**
  * The ledger of a data folder, for commands that read it and must not make anything.
- * @throws TollcastError `data-missing`
+ * @throws TollcastError `data-missing`, `ledger-half-restored`
  */
 export function existingLedger(folder: string): string {
   const file = ledgerFile(folder);
+  refuseHalfRestored(file);
   if (existsSync(file)) return file;
   throw new TollcastError('data-missing', `there is no ledger in ${folder}: name the relay's folder with --data`);
 }

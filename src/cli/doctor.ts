@@ -5,7 +5,7 @@ import { type Finding, ok, problem } from '../doctor/finding.ts';
 import { ROLES, type Role, roleIn, type Site, siteOf } from '../doctor/site.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import { ExitCode } from './exit-code.ts';
-import { CommonOptions, readOptions, withData, withJson } from './options.ts';
+import { CommonOptions, Port, readOptions, withData, withJson } from './options.ts';
 import { print, printJson } from './output.ts';
 import { ProgressLine } from './progress-line.ts';
 import { counted, printable } from './text.ts';
@@ -19,6 +19,9 @@ export function addDoctor(parent: Command): void {
   )
     .option('--config <file>', 'the YAML that the process is started with; without it, the relay with its defaults')
     .addOption(new Option('--role <role>', 'what runs with it, where the file does not tell').choices(ROLES))
+    .option('--rtmp-port <port>', "serve's, where it is given")
+    .option('--http-port <port>', "serve's, where it is given")
+    .option('--host <address>', "serve's, where it is given")
     .option('--viewers <n>', 'how many viewers at once free space is to last for', DEFAULT_VIEWERS)
     .option('--quick', "verify the end of the ledger's chain only")
     .addHelpText(
@@ -35,6 +38,9 @@ const notViewers = `is not a number of viewers from 1 to ${MOST_VIEWERS}`;
 const Options = CommonOptions.extend({
   config: z.string().optional(),
   role: z.enum(ROLES).optional(),
+  rtmpPort: Port.optional(),
+  httpPort: Port.optional(),
+  host: z.string().min(1, 'names no address').optional(),
   viewers: z
     .string()
     .regex(/^\d{1,8}$/, notViewers)
@@ -43,7 +49,10 @@ const Options = CommonOptions.extend({
   quick: z.boolean().default(false),
 });
 
-async function doctor({ config, role, data, viewers, quick, json }: z.infer<typeof Options>): Promise<void> {
+type Options = z.infer<typeof Options>;
+
+async function doctor(options: Options): Promise<void> {
+  const { viewers, quick, json } = options;
   // Not loaded for the other commands.
   const { checksOf, examine } = await import('../doctor/checks.ts');
   const findings: Finding[] = [];
@@ -51,7 +60,7 @@ async function doctor({ config, role, data, viewers, quick, json }: z.infer<type
     findings.push(finding);
     if (!json) print(lineOf(finding));
   };
-  const { site, finding } = configured(config, role, data);
+  const { site, finding } = configured(options);
   tell({ check: 'configuration', ...finding });
   if (site !== undefined) {
     const progress = new ProgressLine();
@@ -69,20 +78,36 @@ async function doctor({ config, role, data, viewers, quick, json }: z.infer<type
   if (problems > 0) process.exitCode = ExitCode.failed;
 }
 
-function configured(
-  file: string | undefined,
-  named: Role | undefined,
-  data: string,
-): { site?: Site; finding: Omit<Finding, 'check'> } {
+function configured(options: Options): { site?: Site; finding: Omit<Finding, 'check'> } {
+  const { config: file, data, host, httpPort, rtmpPort } = options;
   try {
-    const role = named ?? (file === undefined ? 'relay' : roleIn(readYaml(file)));
-    const site = siteOf(role, data, (schema) => loadConfig(schema, file, {}));
-    const how = named === undefined && file !== undefined && role === 'relay' ? ' (another one? --role says so)' : '';
-    return { site, finding: ok(`${file ?? 'all defaults'}: valid, of role ${role}${how}`) };
+    const role = roleOf(options);
+    if (role === undefined)
+      return {
+        finding: problem(
+          `${file} may be a facility's, or a relay's with further edges`,
+          'say which: --role facility or --role relay',
+        ),
+      };
+    const flags = { host, http: { port: httpPort }, rtmp: { port: rtmpPort } };
+    const isServe = role === 'relay';
+    if (!isServe && (host ?? httpPort ?? rtmpPort) !== undefined)
+      throw new TollcastError(
+        'usage',
+        `--host, --http-port and --rtmp-port are serve's: no other command has them, ${role} neither`,
+      );
+    const site = siteOf(role, data, (schema) => loadConfig(schema, file, isServe ? flags : {}));
+    return { site, finding: ok(`${file ?? 'all defaults'}: valid, of role ${role}`) };
   } catch (error) {
-    if (!(error instanceof TollcastError)) throw error;
+    if (!(error instanceof TollcastError) || error.code === 'usage') throw error;
     return { finding: problem(messageOf(error), 'correct it: the example in config/ explains each setting') };
   }
+}
+
+/** @throws TollcastError `config-invalid` */
+function roleOf({ config, role }: Options): Role | undefined {
+  if (role !== undefined) return role;
+  return config === undefined ? 'relay' : roleIn(readYaml(config));
 }
 
 /** Wide enough for the longest word in each. */

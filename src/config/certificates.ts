@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import type { Timers } from '../clock.ts';
 import { messageOf, TollcastError } from '../errors.ts';
 import { fileStamp } from '../file-stamp.ts';
+import { type CertificateTime, timeOf } from './certificate-time.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 
 /** Certificate chain and private key, PEM. */
 export interface CertificatePair {
@@ -28,6 +30,14 @@ interface SignalHost {
   off(signal: 'SIGHUP', listener: () => void): unknown;
 }
 
+interface CertificatePorts {
+  readonly log: Logger;
+  readonly timers: Timers;
+  readonly signals?: SignalHost;
+  /** Whether a certificate is good is a matter of the wall clock, as it is at the moment. */
+  readonly wallNowMs?: () => number;
+}
+
 const LOOK_MS = 1_000;
 
 /**
@@ -39,22 +49,29 @@ export class Certificates implements CertificatePair {
   readonly #log: Logger;
   readonly #timers: Timers;
   readonly #signals: SignalHost;
+  readonly #wallNowMs: () => number;
+  readonly #watch: CertificateWatch;
   readonly #servers = new Set<TlsServer>();
   #pair: CertificatePair;
+  #time: CertificateTime;
   /** The files as they were read last, well or not, and as they were looked at last. */
   #readStamp: string;
   #seenStamp: string;
   #cancel: () => void = () => undefined;
 
   /** @throws TollcastError `config-invalid` where they cannot be read, or are no certificate with its key */
-  constructor(files: CertificateFiles, ports: { log: Logger; timers: Timers; signals?: SignalHost }) {
+  constructor(files: CertificateFiles, ports: CertificatePorts) {
     this.#files = files;
     this.#log = ports.log;
     this.#timers = ports.timers;
     this.#signals = ports.signals ?? process;
+    this.#wallNowMs = ports.wallNowMs ?? Date.now;
+    this.#watch = new CertificateWatch(files.certFile, ports.log);
     this.#readStamp = this.#stamp();
     this.#seenStamp = this.#readStamp;
     this.#pair = readPair(files);
+    this.#time = timeOf(this.#pair.cert);
+    this.#watch.begin(this.#time, this.#wallNowMs());
     this.#signals.on('SIGHUP', this.#onSignal);
     this.#lookAgain();
   }
@@ -65,6 +82,11 @@ export class Certificates implements CertificatePair {
 
   get key(): Buffer {
     return this.#pair.key;
+  }
+
+  /** When what is shown runs out. Wall-clock milliseconds. */
+  get expiryMs(): number {
+    return this.#time.toMs;
   }
 
   /** Has a server show what is current from now on. */
@@ -82,6 +104,7 @@ export class Certificates implements CertificatePair {
   #lookAgain(): void {
     this.#cancel = this.#timers.after(LOOK_MS, () => {
       this.#look();
+      this.#watch.look(this.#time, this.#wallNowMs());
       this.#lookAgain();
     });
   }
@@ -101,8 +124,11 @@ export class Certificates implements CertificatePair {
       const pair = readPair(this.#files);
       for (const server of this.#servers) server.setSecureContext(pair);
       this.#pair = pair;
-      const { validTo, fingerprint256 } = new X509Certificate(pair.cert);
+      const certificate = new X509Certificate(pair.cert);
+      const { validTo, fingerprint256 } = certificate;
       this.#log.info({ certFile, validTo, fingerprint256 }, 'the TLS certificate was read again');
+      this.#time = timeOf(certificate);
+      this.#watch.begin(this.#time, this.#wallNowMs());
     } catch (error) {
       this.#log.error(
         { certFile, reason: messageOf(error) },

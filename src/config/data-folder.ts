@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, TollcastError } from '../errors.ts';
+import { refuseHalfRestored } from '../ledger/half-restored.ts';
 import { TokenSecrets } from './token-secrets.ts';
 
 /** Where everything lies that outlives the process: the ledger, and the secrets that sign tokens. */
@@ -29,8 +30,9 @@ export function openDataFolder(folder: string): DataFolder {
   }
 }
 
-/** @throws TollcastError `data-missing` where no relay and no program was ever set up */
+/** @throws TollcastError `data-missing` where no relay and no program was ever set up; `ledger-half-restored` */
 export function openExistingDataFolder(folder: string): DataFolder {
+  refuseHalfRestored(join(folder, 'ledger.db'));
   if (existsSync(join(folder, 'ledger.db'))) return openDataFolder(folder);
   throw new TollcastError('data-missing', `there is no ledger in ${folder}: name the relay's folder with --data`);
 }

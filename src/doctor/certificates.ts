@@ -1,9 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { standingOf, timeOf } from '../config/certificate-time.ts';
 import { type CertificateFiles, readPair } from '../config/certificates.ts';
+import { unreachable } from '../errors.ts';
 import { type Found, ok, problem, warning } from './finding.ts';
-
-const DAY_MS = 86_400_000;
-const SOON_DAYS = 14;
 
 /** Each certificate that a server shows. @throws TollcastError `config-invalid` where it cannot be used */
 export function certificate(files: CertificateFiles, publicUrl: string | undefined): readonly Found[] {
@@ -28,14 +27,23 @@ export function certificate(files: CertificateFiles, publicUrl: string | undefin
 /** Of a CA's certificates in a file, the first. */
 export const authorityCertificate = (file: string, pem: Buffer): Found => expiry(file, new X509Certificate(pem));
 
-function expiry(about: string, { validFrom, validTo }: X509Certificate, nowMs = Date.now()): Found {
-  const days = Math.floor((Date.parse(validTo) - nowMs) / DAY_MS);
-  if (Date.parse(validFrom) > nowMs)
-    return problem(`${about} is valid from ${validFrom} only`, 'check the clock, or the certificate');
-  if (days < 0) return problem(`${about} ran out on ${validTo}`, 'renew it: a running server reads it again by itself');
-  if (days < SOON_DAYS)
-    return warning(`${about} runs out in ${days} days, on ${validTo}`, 'renew it: a running server reads it again by itself');
-  return ok(`${about} is valid for ${days} days more`);
+const RENEW = 'renew it: a running server reads it again by itself';
+
+function expiry(about: string, read: X509Certificate, nowMs = Date.now()): Found {
+  const { validFrom, validTo } = read;
+  const standing = standingOf(timeOf(read), nowMs);
+  switch (standing.is) {
+    case 'not-yet':
+      return problem(`${about} is valid from ${validFrom} only`, 'check the clock, or the certificate');
+    case 'over':
+      return problem(`${about} ran out on ${validTo}`, RENEW);
+    case 'soon-over':
+      return warning(`${about} runs out in ${standing.days} days, on ${validTo}`, RENEW);
+    case 'good':
+      return ok(`${about} is valid for ${standing.days} days more`);
+    default:
+      return unreachable(standing);
+  }
 }
 
 function forPublicUrl(about: string, read: X509Certificate, publicUrl: string | undefined): readonly Found[] {

@@ -11,8 +11,9 @@ import { type Check, type Finding, type Found, ok, problem } from './finding.ts'
 import { issuerKeys } from './issuers.ts';
 import { type LedgerFacts, type LedgerOptions, ledger, ledgerFacts } from './ledger.ts';
 import { natsReach } from './nats.ts';
-import { authorityReach, ports } from './ports.ts';
+import { ports } from './ports.ts';
 import { nodeVersion, openFiles } from './process.ts';
+import { authorityReach } from './readiness.ts';
 import type { Site } from './site.ts';
 
 export interface CheckOptions extends Pick<LedgerOptions, 'quick' | 'onProgress'> {

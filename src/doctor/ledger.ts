@@ -5,6 +5,7 @@ import { systemCode, TollcastError } from '../errors.ts';
 import { entryHash } from '../ledger/chain.ts';
 import { ledgerFile, openToRead } from '../ledger/database.ts';
 import { pagesAfter } from '../ledger/entries.ts';
+import { refuseHalfRestored } from '../ledger/half-restored.ts';
 import { type VerifyOptions, verifyLedger } from '../ledger/verify.ts';
 import { type Found, ok, problem, warning } from './finding.ts';
 
@@ -38,7 +39,7 @@ export function ledgerFacts(folder: string): LedgerFacts {
 }
 
 /** Whether a server holds the folder's lock. Asked by a reader's lock that is given back at once, which a starting server waits for. */
-function isRunning(folder: string): boolean {
+export function isRunning(folder: string): boolean {
   const file = join(folder, 'relay.lock');
   if (!existsSync(file)) return false;
   const db = new Database(file, { readonly: true, timeout: 0 });
@@ -55,6 +56,7 @@ function isRunning(folder: string): boolean {
 
 export function ledger(folder: string, { quick, facts, onProgress }: LedgerOptions, nowMs = Date.now()): readonly Found[] {
   const file = ledgerFile(folder);
+  refuseHalfRestored(file);
   if (!existsSync(file)) return [ok(`there is none in ${folder} yet: the first start makes it`)];
   try {
     return [life(facts, nowMs), chain(file, quick, onProgress), programs(file)];

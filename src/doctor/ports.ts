@@ -1,27 +1,62 @@
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
-import { messageOf, systemCode } from '../errors.ts';
-import { type Found, ok, problem, warning } from './finding.ts';
+import { messageOf, systemCode, unreachable } from '../errors.ts';
+import { type Found, ok, problem } from './finding.ts';
+import { type Holder, Holders } from './holders.ts';
+import { isRunning } from './ledger.ts';
+import { type Readiness, readiness } from './readiness.ts';
 import type { Site } from './site.ts';
 
-const ANSWER_WITHIN_MS = 2_000;
-const MAX_ANSWER_CHARS = 10_000;
-
-/** What a server says of itself at `/readyz`. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly message?: string;
+/** A port that the process is to listen on, and how a finding calls it. */
+interface Listener {
+  readonly protocol: 'HTTP' | 'RTMP' | 'RTMPS';
+  readonly number: number;
+  readonly where: string;
 }
 
-/** Every port that the process is to listen on: free, or held by a Tollcast that runs. */
-export async function ports({ host, http, rtmp, rtmps }: Site): Promise<readonly Found[]> {
-  const readiness = await heldByTollcast(host, http.port, http.tls !== undefined);
+type KnownHolders = Pick<Holders, 'ofPort' | 'ofFolder'>;
+
+/** What runs here already, as far as that can be known. */
+interface Present {
+  /** What the Tollcast at the HTTP port says, if one is there. */
+  readonly answers: Readiness | undefined;
+  /** Of the HTTP port. */
+  readonly holder: Holder | undefined;
+  readonly holders: KnownHolders;
+}
+
+/** Every port that the process is to listen on: free, or held, and whether by the server that this configuration would be. */
+export async function ports(site: Site, holders: KnownHolders = new Holders()): Promise<readonly Found[]> {
+  const { host, http } = site;
+  const answers = await heldByTollcast(host, http.port, http.tls !== undefined);
+  const present = { answers, holders, holder: holders.ofPort(host, http.port) };
+  const listeners = listenersOf(site);
+  const faults: (string | undefined)[] = [];
+  for (const { number } of listeners) faults.push(number === 0 ? undefined : await listenFault(host, number));
+  const found = listeners.map((listener, index) => port(listener, faults[index], site, present));
+  const allAreFree = listeners.every(({ number }, index) => number !== 0 && faults[index] === undefined);
+  return allAreFree ? [...found, ...elsewhere(site, holders)] : found;
+}
+
+function listenersOf({ host, http, rtmp, rtmps }: Site): readonly Listener[] {
+  const listener = (protocol: Listener['protocol'], number: number): Listener => {
+    return { protocol, number, where: `${protocol} port ${number} on ${host}` };
+  };
   return [
-    await port('HTTP', host, http.port, readiness),
-    ...(rtmp === undefined ? [] : [await port('RTMP', host, rtmp.port, readiness)]),
-    ...(rtmps === undefined ? [] : [await port('RTMPS', host, rtmps.port, readiness)]),
+    listener('HTTP', http.port),
+    ...(rtmp === undefined ? [] : [listener('RTMP', rtmp.port)]),
+    ...(rtmps === undefined ? [] : [listener('RTMPS', rtmps.port)]),
+  ];
+}
+
+/** A server that runs on the same folder elsewhere keeps this configuration from starting, though all its ports are free. */
+function elsewhere({ data }: Site, holders: KnownHolders): readonly Found[] {
+  if (data === undefined || !isRunning(data)) return [];
+  return [
+    problem(
+      `a server${named(holders.ofFolder(data))} runs on ${data}, and listens on none of these: this cannot start beside it`,
+      'name the ports that it has (serve: --http-port, --rtmp-port), or another folder with --data',
+    ),
   ];
 }
 
@@ -40,28 +75,78 @@ function reachable(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-async function port(protocol: string, host: string, number: number, running: Readiness | undefined): Promise<Found> {
-  const where = `${protocol} port ${number} on ${host}`;
+function port(listener: Listener, fault: string | undefined, site: Site, present: Present): Found {
+  const { protocol, number, where } = listener;
   if (number === 0) return ok(`${protocol}: any free port, another one at each start`);
-  const code = await listenFault(host, number);
-  if (code === undefined) return ok(`${where} is free`);
-  if (code === 'EADDRINUSE') {
-    if (running === undefined)
-      return problem(
-        `${where} is held by something that is no Tollcast`,
-        'end that, or choose another port in the configuration',
-      );
-    // That an RTMP port is held by the same process cannot be asked without being refused by it, and logged.
-    if (protocol !== 'HTTP') return ok(`${where} is held, as it is by the Tollcast that runs`);
-    if (running.ready) return ok(`${where} is held by a Tollcast that runs and is ready`);
-    return problem(`${where} is held by a Tollcast that is not ready: ${running.message ?? 'no reason given'}`, 'see its log');
-  }
+  if (fault === undefined) return ok(`${where} is free`);
+  if (fault === 'EADDRINUSE') return held(listener, site, present);
   const remedy =
-    code === 'EACCES'
+    fault === 'EACCES'
       ? 'ports below 1024 need CAP_NET_BIND_SERVICE: docs/DEPLOYMENT.md, "systemd"'
       : 'set host in the configuration to an address of this machine, or 0.0.0.0 for all';
-  return problem(`${where} cannot be listened on (${code})`, remedy);
+  return problem(`${where} cannot be listened on (${fault})`, remedy);
 }
+
+function held({ protocol, number, where }: Listener, site: Site, present: Present): Found {
+  const holder = protocol === 'HTTP' ? present.holder : present.holders.ofPort(site.host, number);
+  const by = whoseIs(protocol, holder, site, present);
+  switch (by) {
+    case 'its own': {
+      const it = site.data === undefined ? 'a Tollcast that runs' : 'the Tollcast that runs on this data folder';
+      const found = `${where} is held by ${it}${named(holder)}`;
+      return protocol === 'HTTP' ? withReadiness(found, present.answers) : ok(found);
+    }
+    case 'another': {
+      const [folder] = holder?.dataFolders ?? [];
+      const it = folder === undefined ? 'another Tollcast' : `the Tollcast of another data folder, ${folder}`;
+      return problem(`${where} is held by ${it}${named(holder)}: this cannot start`, 'stop that one, or choose another port');
+    }
+    case 'no Tollcast':
+      return problem(
+        `${where} is held by something that is no Tollcast${named(holder)}`,
+        'end that, or choose another port in the configuration',
+      );
+    case 'not known':
+      return problem(`${where} is held by another process${named(holder)}`, 'see what it is (ss -ltnp), or choose another port');
+    default:
+      return unreachable(by);
+  }
+}
+
+type Whose = 'its own' | 'another' | 'no Tollcast' | 'not known';
+
+/**
+ * A server with a data folder is known by that. Without one, an edge is like any other. Where the system does not show who has
+ * a port, one that answers as a Tollcast is taken for this folder's if one runs on it; RTMP ports cannot be asked without a line in the log.
+ */
+function whoseIs(
+  protocol: Listener['protocol'],
+  holder: Holder | undefined,
+  { data }: Site,
+  { answers, holder: httpHolder, holders }: Present,
+): Whose {
+  const isAsked = protocol === 'HTTP' || (holder !== undefined && holder.pid === httpHolder?.pid);
+  const isTollcast = isAsked && answers !== undefined;
+  if (data === undefined) {
+    if (holder !== undefined && holder.dataFolders.length > 0) return 'another';
+    if (isTollcast || (holder === undefined && answers !== undefined)) return 'its own';
+  } else if (holder === undefined) {
+    if (isRunning(data)) return protocol === 'HTTP' && !isTollcast ? 'no Tollcast' : 'its own';
+    if (isTollcast) return 'another';
+  } else {
+    if (holder.pid === holders.ofFolder(data)?.pid) return 'its own';
+    if (isTollcast || holder.dataFolders.length > 0) return 'another';
+  }
+  return protocol === 'HTTP' ? 'no Tollcast' : 'not known';
+}
+
+function withReadiness(found: string, answers: Readiness | undefined): Found {
+  if (answers === undefined) return problem(`${found}, and does not answer`, 'see its log');
+  if (answers.ready) return ok(`${found}, and is ready`);
+  return problem(`${found}, and is not ready: ${answers.message ?? 'no reason given'}`, 'see its log');
+}
+
+const named = (holder: Holder | undefined): string => (holder === undefined ? '' : ` (${holder.name}, process ${holder.pid})`);
 
 async function listenFault(host: string, atPort: number): Promise<string | undefined> {
   const server = createServer();
@@ -76,44 +161,5 @@ async function listenFault(host: string, atPort: number): Promise<string | undef
       server.close();
       await once(server, 'close');
     }
-  }
-}
-
-/** @throws Error where nothing answers there, or no Tollcast */
-export async function readiness(
-  base: URL,
-  tls: { readonly ca?: Buffer; readonly rejectUnauthorized?: boolean } = {},
-): Promise<Readiness> {
-  const request = (base.protocol === 'https:' ? httpsRequest : httpRequest)(new URL('readyz', base), {
-    ...tls,
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  });
-  request.end();
-  const [response] = await once(request, 'response');
-  let text = '';
-  for await (const piece of response.setEncoding('utf8')) {
-    text += piece;
-    if (text.length > MAX_ANSWER_CHARS) break;
-  }
-  const said: unknown = JSON.parse(text);
-  const status = typeof said === 'object' && said !== null && 'status' in said ? said.status : undefined;
-  if (status === 'ready') return { ready: true };
-  if (status !== 'not-ready') throw new Error('what answers there is no Tollcast');
-  const message = typeof said === 'object' && said !== null && 'message' in said ? String(said.message) : '';
-  return { ready: false, message };
-}
-
-/** Whether the authority answers at its address. */
-export async function authorityReach({ url }: { readonly url: string }, ca: Buffer | undefined): Promise<Found> {
-  try {
-    const { ready, message } = await readiness(new URL(url.replace(/^ws/, 'http')), ca === undefined ? {} : { ca });
-    return ready
-      ? ok(`the authority at ${url} answers, and is ready`)
-      : warning(`the authority at ${url} is not ready: ${message}`, 'see its log');
-  } catch (error) {
-    return warning(
-      `the authority at ${url} does not answer (${messageOf(error)})`,
-      'start it, or correct authority.url and authority.caFile; without it, nobody can broadcast',
-    );
   }
 }

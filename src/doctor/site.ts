@@ -79,13 +79,21 @@ function withLedger(role: Role, data: string, config: RelayConfig | FacilityConf
   };
 }
 
-/** The role that a configuration is of, by what only that one has; a relay's and a facility's look alike where the former has edges. */
-export function roleIn(config: unknown): Role {
+/** Of a relay's `viewers`, and of no facility's, which has no edge. */
+const DELIVERY = ['maxBatchMs', 'maxSocketBytes', 'tooSlowMs'];
+
+/**
+ * The role that a configuration is of, by what only that one has. Undefined where it may be a facility's as well as a relay's with
+ * further edges.
+ */
+export function roleIn(config: unknown): Role | undefined {
   const has = (name: string, of: unknown = config): boolean => typeof of === 'object' && of !== null && name in of;
   const field = (name: string, of: unknown = config): unknown =>
     has(name, of) ? (of as Record<string, unknown>)[name] : undefined;
   if (has('edge')) return 'edge';
   if (has('authority')) return 'encryptor';
   const seedFiles = field('seedFiles', field('nats'));
-  return seedFiles !== undefined && !has('encryptor', seedFiles) ? 'authority' : 'relay';
+  if (seedFiles === undefined) return 'relay';
+  if (!has('encryptor', seedFiles)) return 'authority';
+  return DELIVERY.some((name) => has(name, field('viewers'))) ? 'relay' : undefined;
 }

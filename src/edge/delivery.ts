@@ -1,3 +1,4 @@
+import type { MediaMessage } from './media-message.ts';
 import { ServedTime } from './served-time.ts';
 
 /** A media socket, as far as the edge needs it. */
@@ -6,7 +7,7 @@ export interface MediaSocket {
   readonly isOpen: boolean;
   /** Bytes that were given to it and not yet to the network. */
   readonly bufferedBytes: number;
-  send(message: Buffer): void;
+  send(message: MediaMessage): void;
   close(code: number, reason: string): void;
 }
 
@@ -39,9 +40,16 @@ export class ViewingDelivery {
     this.#open = [...others, { epoch, catchUp: catchUp || granted }].slice(-GATES_KEPT);
   }
 
+  /** Closes all gates but those of these epochs. */
+  keep(epochs: ReadonlySet<number>): void {
+    this.#open = this.#open.filter(({ epoch }) => epochs.has(epoch));
+  }
+
   /** The gate: whether this viewing may have chunks of an epoch. */
   mayHave(epoch: number): boolean {
-    return this.#open.some((gate) => gate.epoch === epoch);
+    // For each viewer in each pass: no closure is made for it.
+    for (const gate of this.#open) if (gate.epoch === epoch) return true;
+    return false;
   }
 
   /** Uses up the free catch-up of an epoch, if there is one. */

@@ -1,5 +1,6 @@
 import type { Bus, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
+import { BatchPace } from './batch-pace.ts';
 import type { MediaSocket } from './delivery.ts';
 import { type Backlog, FanOut, type FanOutLimits } from './fan-out.ts';
 import { Tickets } from './tickets.ts';
@@ -9,7 +10,10 @@ export interface EdgeOptions {
   readonly edge: string;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly limits: FanOutLimits;
+  readonly limits: FanOutLimits & {
+    /** The longest that chunks are held back to be sent together. */
+    readonly maxBatchMs: number;
+  };
   readonly bus: Bus;
   /** A viewer may come with its ticket before the bus has brought it here; 0 where it cannot. */
   readonly ticketWaitMs: number;
@@ -36,6 +40,7 @@ const UNWATCHED_MS = 10_000;
 export class Edge {
   readonly #options: EdgeOptions;
   readonly #tickets: Tickets;
+  readonly #pace: BatchPace;
   /** The programs that somebody here has a viewing of, or had a moment ago. */
   readonly #fanOuts = new Map<string, { readonly fanOut: FanOut; unwatchedMs: number }>();
   readonly #unsubscribe: () => void;
@@ -48,6 +53,7 @@ export class Edge {
   constructor(options: EdgeOptions) {
     this.#options = options;
     this.#tickets = new Tickets(options.clock, options.timers);
+    this.#pace = new BatchPace(options.limits.maxBatchMs);
     this.#unsubscribe = options.bus.gates.subscribe(options.edge, {
       change: (change) => this.#gate(change),
       snapshot: (changes) => this.#restore(changes),
@@ -89,6 +95,11 @@ export class Edge {
     return { sentBytes, droppedChunks, mends, refusedTickets: this.#tickets.refused };
   }
 
+  /** How long chunks are held back now to be sent together. */
+  get batchMs(): number {
+    return this.#pace.intervalMs;
+  }
+
   /** What waits now, of all programs. */
   get backlog(): Backlog {
     const backlogs = [...this.#fanOuts.values()].map(({ fanOut }) => fanOut.backlog);
@@ -97,7 +108,6 @@ export class Edge {
       socketBytes: sum(({ socketBytes }) => socketBytes),
       behind: sum(({ behind }) => behind),
       waitingChunks: sum(({ waitingChunks }) => waitingChunks),
-      batchMs: Math.max(0, ...backlogs.map(({ batchMs }) => batchMs)),
     };
   }
 
@@ -136,9 +146,17 @@ export class Edge {
 
   /** After this edge may have missed something: what it is told is all that there is. */
   #restore(changes: readonly GateChange[]): void {
-    const known = new Set(changes.flatMap((change) => ('viewing' in change ? [change.viewing] : [])));
+    const open = Map.groupBy(
+      changes.filter((change) => change.kind === 'open'),
+      ({ viewing }) => viewing,
+    );
     for (const [program, { fanOut }] of this.#fanOuts) {
-      for (const viewing of fanOut.viewings) if (!known.has(viewing)) this.#gate({ kind: 'close', program, viewing });
+      for (const viewing of fanOut.viewings) {
+        const gates = open.get(viewing);
+        if (gates === undefined) this.#gate({ kind: 'close', program, viewing });
+        // That a broadcast was shut may be among what was missed: of a viewing that goes on, an epoch from before that is open here still.
+        else fanOut.keep(viewing, new Set(gates.map(({ epoch }) => epoch)));
+      }
     }
     const here = new Set([...this.#fanOuts.values()].flatMap(({ fanOut }) => fanOut.viewings));
     for (const change of changes) {
@@ -176,9 +194,8 @@ export class Edge {
   #fanOut(program: string): FanOut {
     const known = this.#fanOuts.get(program);
     if (known !== undefined) return known.fanOut;
-    const { edge, clock, timers, limits, bus } = this.#options;
-    const fanOut = new FanOut(edge, program, clock, timers, limits, bus);
-    this.#fanOuts.set(program, { fanOut, unwatchedMs: clock.nowMs() });
+    const fanOut = new FanOut(this.#options.edge, program, { ...this.#options, pace: this.#pace });
+    this.#fanOuts.set(program, { fanOut, unwatchedMs: this.#options.clock.nowMs() });
     return fanOut;
   }
 }

@@ -2,13 +2,12 @@ import type { Bus, GateChange, ServedSpan } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { Flag, type SealedChunk } from '../media/chunk.ts';
 import { type CacheLimits, KeyframeCache } from '../media/keyframe-cache.ts';
+import type { BatchPace } from './batch-pace.ts';
 import { type MediaSocket, ViewingDelivery } from './delivery.ts';
-import { encodeMediaMessage } from './media-message.ts';
+import { encodeMediaMessage, type MediaMessage } from './media-message.ts';
 import { ProgramFeed } from './program-feed.ts';
 
 export interface FanOutLimits {
-  /** The longest that chunks are held back to be sent together. */
-  readonly maxBatchMs: number;
   /** A viewing whose socket holds more loses chunks until a keyframe finds it drained to half. */
   readonly maxSocketBytes: number;
   /** A viewing that has been losing chunks for this long is ended. */
@@ -18,20 +17,20 @@ export interface FanOutLimits {
   readonly joinCache: CacheLimits;
 }
 
+export interface FanOutPorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly limits: FanOutLimits;
+  readonly bus: Bus;
+  readonly pace: BatchPace;
+}
+
 export interface Backlog {
   readonly socketBytes: number;
   /** Viewings. */
   readonly behind: number;
   readonly waitingChunks: number;
-  readonly batchMs: number;
 }
-
-/** A pass over the viewers may take this share of the time: the batch interval grows with what a pass costs. */
-const PASS_SHARE = 0.3;
-/** How much the latest pass counts in the running mean of their cost. */
-const COST_WEIGHT = 0.2;
-/** Below this a timer would cost more than it saves. */
-const MIN_BATCH_MS = 1;
 
 /**
  * Sends one program's sealed chunks to every viewing whose gate is open. A message is made once for all of them; who cannot
@@ -44,6 +43,7 @@ export class FanOut {
   readonly #timers: Timers;
   readonly #limits: FanOutLimits;
   readonly #bus: Bus;
+  readonly #pace: BatchPace;
   readonly #viewings = new Map<string, ViewingDelivery>();
   readonly #cache: KeyframeCache<SealedChunk>;
   readonly #feed: ProgramFeed;
@@ -54,20 +54,22 @@ export class FanOut {
   #batch: SealedChunk[] = [];
   #cancelFlush: (() => void) | undefined;
   #cancelReport: (() => void) | undefined;
-  #passMs = 0;
+  /** When the latest pass began. */
+  #passedMs = Number.NEGATIVE_INFINITY;
   /** What joiners are sent, made when the first one needs it. */
-  #joinMessage: Buffer | undefined;
+  #joinMessage: MediaMessage | undefined;
   /** Chunks that full sockets cost their viewers. */
   dropped = 0;
   sentBytes = 0;
 
-  constructor(edge: string, program: string, clock: Clock, timers: Timers, limits: FanOutLimits, bus: Bus) {
+  constructor(edge: string, program: string, { clock, timers, limits, bus, pace }: FanOutPorts) {
     this.#edge = edge;
     this.program = program;
     this.#clock = clock;
     this.#timers = timers;
     this.#limits = limits;
     this.#bus = bus;
+    this.#pace = pace;
     this.#cache = new KeyframeCache(clock, limits.joinCache);
     this.#scheduleReport();
     this.#feed = new ProgramFeed(program, bus, {
@@ -84,18 +86,12 @@ export class FanOut {
       socketBytes += socket?.bufferedBytes ?? 0;
       if (behindSinceMs !== undefined) behind++;
     }
-    return { socketBytes, behind, waitingChunks: this.#feed.waiting, batchMs: this.#batchMs };
+    return { socketBytes, behind, waitingChunks: this.#feed.waiting };
   }
 
   /** How often chunks were missing, since the start. */
   get mends(): number {
     return this.#feed.mends;
-  }
-
-  /** How long chunks are held back now to be sent together. */
-  get #batchMs(): number {
-    const intervalMs = Math.min(this.#limits.maxBatchMs, this.#passMs / PASS_SHARE);
-    return intervalMs < MIN_BATCH_MS ? 0 : intervalMs;
   }
 
   get viewings(): readonly string[] {
@@ -105,9 +101,9 @@ export class FanOut {
   #chunk(chunk: SealedChunk): void {
     this.#batch.push(chunk);
     if (this.#cancelFlush !== undefined) return;
-    const intervalMs = this.#batchMs;
-    if (intervalMs === 0) this.#flush();
-    else this.#cancelFlush = this.#timers.after(intervalMs, () => this.#flush());
+    const waitMs = this.#passedMs + this.#pace.intervalMs - this.#clock.nowMs();
+    if (waitMs <= 0) this.#flush();
+    else this.#cancelFlush = this.#timers.after(waitMs, () => this.#flush());
   }
 
   gate(change: Extract<GateChange, { viewing: string }>): void {
@@ -124,6 +120,11 @@ export class FanOut {
     delivery.open(change.epoch, change.catchUp);
     this.#feed.confirmed(change.epoch);
     this.#join(delivery);
+  }
+
+  /** A viewing may have chunks of these epochs, and of no others that were open. */
+  keep(viewing: string, epochs: ReadonlySet<number>): void {
+    this.#viewings.get(viewing)?.keep(epochs);
   }
 
   /** A media socket whose ticket was good. What it returns is to be called once the socket is closed. */
@@ -144,6 +145,7 @@ export class FanOut {
     this.#flush();
     this.#report();
     this.#cancelReport?.();
+    this.#pace.forget(this.program);
     for (const delivery of this.#viewings.values()) this.#drop(delivery, 'the edge is closing');
   }
 
@@ -171,10 +173,12 @@ export class FanOut {
     this.#cancelFlush?.();
     this.#cancelFlush = undefined;
     const batch = this.#batch;
+    if (batch.length === 0) return;
     this.#batch = [];
-    const from = performance.now();
-    for (const chunks of byEpoch(batch)) this.#send(chunks);
-    this.#passMs += COST_WEIGHT * (performance.now() - from - this.#passMs);
+    this.#passedMs = this.#clock.nowMs();
+    this.#pace.time(this.program, () => {
+      for (const chunks of byEpoch(batch)) this.#send(chunks);
+    });
   }
 
   /** One pass over the viewings with chunks of one epoch. */
@@ -194,10 +198,7 @@ export class FanOut {
         delivery.position = 'idle';
       } else if (delivery.position === 'live') {
         this.#give(delivery, message, live.length, nowMs);
-      } else if (
-        this.#joinable ||
-        (delivery.position === 'idle' && this.#makeJoinMessage() !== undefined && delivery.takeCatchUp(epoch))
-      ) {
+      } else if (this.#joinable || (delivery.position === 'idle' && !this.#cache.isEmpty && delivery.takeCatchUp(epoch))) {
         this.#begin(delivery, nowMs);
       } else {
         delivery.position = 'joining';
@@ -216,7 +217,7 @@ export class FanOut {
   #join(delivery: ViewingDelivery): void {
     if (delivery.position !== 'idle' || delivery.socket === undefined || !delivery.mayHave(this.#epoch)) return;
     delivery.position = 'joining';
-    if (this.#makeJoinMessage() !== undefined && delivery.takeCatchUp(this.#epoch)) this.#begin(delivery, this.#clock.nowMs());
+    if (!this.#cache.isEmpty && delivery.takeCatchUp(this.#epoch)) this.#begin(delivery, this.#clock.nowMs());
   }
 
   /** Sends what is kept since the last keyframe, after which the viewing is live. A socket that is still full waits for the next. */
@@ -229,19 +230,18 @@ export class FanOut {
       return;
     }
     delivery.position = 'live';
-    delivery.beganBytes = Math.max(0, message.length - this.#limits.maxSocketBytes / 2);
+    delivery.beganBytes = Math.max(0, message.frame.length - this.#limits.maxSocketBytes / 2);
     this.#write(delivery, message, nowMs);
   }
 
   /** The preamble and every chunk since the last keyframe, as one message for all who join; undefined before a keyframe came. */
-  #makeJoinMessage(): Buffer | undefined {
-    const chunks = [...this.#cache];
-    if (chunks.length === 0) return undefined;
-    this.#joinMessage ??= encodeMediaMessage(chunks);
+  #makeJoinMessage(): MediaMessage | undefined {
+    if (this.#cache.isEmpty) return undefined;
+    this.#joinMessage ??= encodeMediaMessage([...this.#cache]);
     return this.#joinMessage;
   }
 
-  #give(delivery: ViewingDelivery, message: Buffer, chunks: number, nowMs: number): void {
+  #give(delivery: ViewingDelivery, message: MediaMessage, chunks: number, nowMs: number): void {
     const bufferedBytes = delivery.socket?.bufferedBytes ?? 0;
     if (bufferedBytes <= this.#limits.maxSocketBytes / 2) delivery.beganBytes = 0;
     if (bufferedBytes > this.#limits.maxSocketBytes + delivery.beganBytes) {
@@ -253,14 +253,14 @@ export class FanOut {
     this.#write(delivery, message, nowMs);
   }
 
-  #write(delivery: ViewingDelivery, message: Buffer, nowMs: number): void {
+  #write(delivery: ViewingDelivery, message: MediaMessage, nowMs: number): void {
     if (!delivery.socket?.isOpen) {
       this.#drop(delivery, 'closed');
       return;
     }
     delivery.socket.send(message);
     delivery.served.sent(nowMs);
-    this.sentBytes += message.length;
+    this.sentBytes += message.frame.length;
   }
 
   #lose(delivery: ViewingDelivery, chunks: number, nowMs: number): void {

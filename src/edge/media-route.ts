@@ -24,7 +24,7 @@ export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
         code: 'ticket-invalid',
         message: 'the ticket is unknown, used or expired: ask for another on the control socket',
       };
-    return (socket) => {
+    return (socket, _authenticated, stream) => {
       heartbeat.watch(socket);
       socket.on('error', () => socket.terminate());
       socket.on('message', () => {
@@ -36,9 +36,10 @@ export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
           return socket.readyState === socket.OPEN;
         },
         get bufferedBytes() {
-          return socket.bufferedAmount;
+          return stream.writableLength;
         },
-        send: (message) => socket.send(message),
+        // `ws` writes each of its frames at once and whole, so that this one comes between two of them.
+        send: ({ frame }) => stream.write(frame),
         close: (code, reason) => socket.close(code, reason),
       };
       const detach = edge.attach(program, ticket, media);

@@ -9,6 +9,8 @@ interface Known {
   readonly program: string;
   readonly viewing: string;
   readonly expiresMs: number;
+  /** It need not be forgotten when it expires. */
+  readonly cancel: () => void;
 }
 
 /** The media tickets that would be let in, by their hash; at most one for each viewing. */
@@ -27,7 +29,7 @@ export class Tickets {
     this.#timers = timers;
   }
 
-  /** Tickets that nobody has come with yet, those that are over among them. */
+  /** Tickets that nobody has come with yet. */
   get unused(): number {
     return this.#known.size;
   }
@@ -39,7 +41,10 @@ export class Tickets {
 
   add({ program, viewing, ticketHash, expiresInMs }: Extract<GateChange, { kind: 'ticket' }>): void {
     this.forget(viewing);
-    this.#known.set(ticketHash, { program, viewing, expiresMs: this.#clock.nowMs() + expiresInMs });
+    const expiresMs = this.#clock.nowMs() + expiresInMs;
+    // The word that its viewing is over may be lost on its way.
+    const cancel = this.#timers.after(expiresInMs, () => this.forget(viewing));
+    this.#known.set(ticketHash, { program, viewing, expiresMs, cancel });
     this.#hashOf.set(viewing, ticketHash);
     for (const tell of this.#waiting.get(ticketHash) ?? []) tell();
   }
@@ -64,6 +69,7 @@ export class Tickets {
   forget(viewing: string): void {
     const hash = this.#hashOf.get(viewing);
     if (hash === undefined) return;
+    this.#known.get(hash)?.cancel();
     this.#hashOf.delete(viewing);
     this.#known.delete(hash);
   }

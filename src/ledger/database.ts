@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { systemCode, TollcastError } from '../errors.ts';
+import { refuseHalfRestored } from './half-restored.ts';
 import { APPLICATION_ID, MIGRATIONS, migrate, refuseNewer, schemaVersion } from './migrations.ts';
 import { storageError } from './storage-error.ts';
 
@@ -29,7 +30,8 @@ export interface WriteOptions {
 /**
  * Opens a ledger to write, creating it (mode 0600: it tells who watched what) and its folder, and migrating it.
  *
- * @throws TollcastError `data-unwritable`, `data-full`, `ledger-missing` (with `mustExist`), `ledger-corrupt`, `ledger-newer`, `ledger-busy`
+ * @throws TollcastError `data-unwritable`, `data-full`, `ledger-missing` (with `mustExist`), `ledger-corrupt`, `ledger-newer`, `ledger-busy`,
+ *   `ledger-half-restored`
  */
 export function openToWrite(file: string, options: WriteOptions = {}): Database.Database {
   const { mustExist = false, busyTimeoutMs = BUSY_TIMEOUT_MS, maxPages } = options;
@@ -56,7 +58,7 @@ export interface ReadOptions {
 /**
  * Opens a ledger to read, beside any writer.
  *
- * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`, `data-unwritable`
+ * @throws TollcastError `ledger-missing`, `ledger-corrupt`, `ledger-older`, `ledger-newer`, `ledger-half-restored`, `data-unwritable`
  */
 export function openToRead(file: string, { mayBeOlder = false }: ReadOptions = {}): Database.Database {
   return opened(file, () => {
@@ -92,6 +94,7 @@ function unreadable(error: unknown, file: string): unknown {
 
 function opened<T>(file: string, open: () => T): T {
   try {
+    refuseHalfRestored(file);
     return open();
   } catch (error) {
     throw storageError(error, file);

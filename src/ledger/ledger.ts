@@ -21,7 +21,15 @@ export interface LedgerState {
   /** Entries not yet durable. */
   readonly waiting: number;
   /** Why the last write failed, until one succeeds. */
-  readonly fault?: { readonly code: string; readonly message: string; readonly sinceMs: number };
+  readonly fault?: LedgerFault;
+  /** Why other writers' entries cannot be read, though ours are written, until they can. */
+  readonly deaf?: LedgerFault;
+}
+
+export interface LedgerFault {
+  readonly code: string;
+  readonly message: string;
+  readonly sinceMs: number;
 }
 
 /** A program as the ledger has it now. */

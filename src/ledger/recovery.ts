@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { appendNow } from './chain-writer.ts';
 import type { Entry } from './entry.ts';
+import { finishReplacement } from './replace.ts';
 
 /** What a start found left over from processes that died. */
 export interface Recovered {
@@ -9,6 +10,8 @@ export interface Recovered {
   readonly viewings: number;
   /** Broadcasts that had no end, ended now. */
   readonly broadcasts: number;
+  /** Where a restore was broken off at its last step, and is finished now: how the ledger is called that it replaced. */
+  readonly replaced?: string;
 }
 
 export interface RecoveryOptions {
@@ -28,13 +31,14 @@ export interface RecoveryOptions {
  * @throws TollcastError `data-unwritable`, `data-full`, `ledger-corrupt`, `ledger-newer`, `ledger-busy`
  */
 export function recover({ file, clock, version }: RecoveryOptions): Recovered {
+  const replaced = finishReplacement(file);
   const entered = appendNow(file, clock, (db) => [
     { kind: 'boot', version, wallAnchorMs: clock.wallAnchorMs },
     ...endsOfViewings(db),
     ...endsOfBroadcasts(db),
   ]);
   const count = (kind: Entry['kind']): number => entered.filter(({ entry }) => entry.kind === kind).length;
-  return { viewings: count('viewing-ended'), broadcasts: count('broadcast-ended') };
+  return { viewings: count('viewing-ended'), broadcasts: count('broadcast-ended'), ...(replaced && { replaced }) };
 }
 
 interface OpenViewing {

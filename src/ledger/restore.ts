@@ -1,14 +1,14 @@
-import { existsSync, renameSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import { type Clock, systemClock } from '../clock.ts';
 import { TollcastError } from '../errors.ts';
 import { appendNow } from './chain-writer.ts';
-import { type CopyOptions, copyLedger, inOneFile, removeCopy, syncFolderOf } from './copy.ts';
-import { ledgerFile, openToRead, openToWrite, PARTS } from './database.ts';
+import { type CopyOptions, copyLedger, inOneFile, removeCopy } from './copy.ts';
+import { ledgerFile, openToRead, openToWrite } from './database.ts';
 import { headReader } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { lockDataFolder } from './lock.ts';
+import { finishReplacement, isThere, replaceLedger } from './replace.ts';
 import { storageError } from './storage-error.ts';
 import { type Fault, type NotedHead, type Verified, verifyLedger } from './verify.ts';
 
@@ -46,8 +46,8 @@ export async function restore(backup: string, folder: string, options: RestoreOp
   const ledger = ledgerFile(folder);
   const draft = `${ledger}.restoring`;
   try {
-    const there = PARTS.filter((part) => existsSync(`${ledger}${part}`));
-    if (there.length > 0 && !force)
+    finishReplacement(ledger);
+    if (isThere(ledger) && !force)
       throw new TollcastError(
         'ledger-exists',
         `there is a ledger in ${folder}: put it aside with --force, or name another folder with --data`,
@@ -61,14 +61,7 @@ export async function restore(backup: string, folder: string, options: RestoreOp
     // Whoever interrupts while all of it is being read is heard now.
     await setImmediate();
     signal?.throwIfAborted();
-    const keptAs = there.length === 0 ? undefined : putAside(ledger, there);
-    try {
-      renameSync(draft, ledger);
-    } catch (error) {
-      if (keptAs !== undefined) rename(keptAs, ledger, there);
-      throw error;
-    }
-    syncFolderOf(ledger);
+    const keptAs = replaceLedger(ledger, draft);
     return { ...result, backup: head, ...(keptAs === undefined ? {} : { keptAs }) };
   } catch (error) {
     throw storageError(error, ledger);
@@ -76,19 +69,6 @@ export async function restore(backup: string, folder: string, options: RestoreOp
     removeCopy(draft);
     lock.release();
   }
-}
-
-function putAside(ledger: string, parts: readonly string[]): string {
-  const name = `${ledger}.replaced-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
-  let aside = name;
-  for (let again = 2; PARTS.some((part) => existsSync(`${aside}${part}`)); again++) aside = `${name}-${again}`;
-  rename(ledger, aside, parts);
-  syncFolderOf(ledger);
-  return aside;
-}
-
-function rename(from: string, to: string, parts: readonly string[]): void {
-  for (const part of parts) renameSync(`${from}${part}`, `${to}${part}`);
 }
 
 function headOf(file: string): NotedHead {

@@ -5,7 +5,7 @@ import { messageOf, TollcastError, unreachable } from '../errors.ts';
 import { HASH_BYTES } from './chain.ts';
 import type { Entered, Entry } from './entry.ts';
 import { bodyOf } from './entry-json.ts';
-import type { Ledger, LedgerState } from './ledger.ts';
+import type { Ledger, LedgerFault, LedgerState } from './ledger.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './worker-messages.ts';
 
 export interface LedgerOptions {
@@ -80,7 +80,8 @@ class SqliteLedger implements Ledger {
   /** With the worker: the batch, without those of it that were answered. */
   #sent: Waiting[] = [];
   #flushing: NodeJS.Timeout | undefined;
-  #fault: LedgerState['fault'];
+  #fault: LedgerFault | undefined;
+  #deaf: LedgerFault | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(worker: Worker, options: LedgerOptions) {
@@ -102,7 +103,7 @@ class SqliteLedger implements Ledger {
 
   get state(): LedgerState {
     const waiting = this.#queue.length + this.#sent.length;
-    return this.#fault === undefined ? { waiting } : { waiting, fault: this.#fault };
+    return { waiting, ...(this.#fault && { fault: this.#fault }), ...(this.#deaf && { deaf: this.#deaf }) };
   }
 
   append(entry: Entry): Promise<Entered> {
@@ -210,6 +211,12 @@ class SqliteLedger implements Ledger {
           'ledger has an entry of another writer that cannot be read',
         );
         return;
+      case 'deaf':
+        this.#becomeDeaf(message.code, message.message);
+        return;
+      case 'hears':
+        this.#hearAgain();
+        return;
       case 'closed':
         return; // the thread's exit follows
       default:
@@ -240,6 +247,22 @@ class SqliteLedger implements Ledger {
         'ledger cannot write: entries wait and no gate opens; it goes on by itself once it can',
       );
     this.#fault = { code, message, sinceMs: this.#fault?.sinceMs ?? clock.nowMs() };
+  }
+
+  #becomeDeaf(code: string, message: string): void {
+    const { clock, log, file } = this.#options;
+    this.#deaf = { code, message, sinceMs: clock.nowMs() };
+    log.error(
+      { file, code, reason: message },
+      'ledger cannot read what other writers entered: programs, stream keys and credentials stay as they are; it is tried again by itself',
+    );
+  }
+
+  #hearAgain(): void {
+    const { clock, log } = this.#options;
+    if (this.#deaf !== undefined)
+      log.info({ deafMs: clock.nowMs() - this.#deaf.sinceMs }, 'ledger reads what other writers entered again');
+    this.#deaf = undefined;
   }
 
   #rejectAll(code: string, message: string): void {

@@ -37,4 +37,8 @@ export type FromWorker =
   | { readonly type: 'foreign'; readonly entered: readonly Entered[] }
   /** An entry by another writer that this version cannot read. */
   | { readonly type: 'unreadable'; readonly seq: number; readonly kind: string; readonly what: string }
+  /** Entries of other writers cannot be read, though ours are written; they are tried again. */
+  | { readonly type: 'deaf'; readonly code: string; readonly message: string }
+  /** They are read again. */
+  | { readonly type: 'hears' }
   | { readonly type: 'closed' };

@@ -38,6 +38,9 @@ function run(db: Database.Database, append: ChainWriter): void {
   /** The last entry that is ours or was told to the main thread. */
   let knownSeq = headReader(db)().seq;
   let version: unknown = dataVersion();
+  /** Why the others' entries could not be read at the last try. */
+  let deafness: unknown;
+  let isToldDeaf = false;
 
   function dataVersion(): unknown {
     return db.pragma('data_version', { simple: true });
@@ -99,6 +102,21 @@ function run(db: Database.Database, append: ChainWriter): void {
       hashes.set(hash, index * HASH_BYTES);
     });
     post({ type: 'committed', firstSeq: first.seq, hashes });
+    if (deafness !== undefined) listenAgain();
+  }
+
+  /** A disk that takes no entry either is told of by that. Where one was just written, it is the reading alone that fails. */
+  function listenAgain(): void {
+    poll();
+    if (deafness === undefined || isToldDeaf) return;
+    isToldDeaf = true;
+    post({ type: 'deaf', code: systemCode(deafness) ?? 'unknown', message: storageError(deafness, 'the ledger').message });
+  }
+
+  function heard(): void {
+    deafness = undefined;
+    if (isToldDeaf) post({ type: 'hears' });
+    isToldDeaf = false;
   }
 
   /** Tells of the entries that others appended after the last known one and before `beforeSeq`; false if they could not be read. */
@@ -111,19 +129,23 @@ function run(db: Database.Database, append: ChainWriter): void {
         knownSeq = before.at(-1)?.seq ?? knownSeq;
         if (before.length < page.length) break;
       }
+      heard();
       return true;
     } catch (error) {
-      if (isStorageTrouble(error)) return false;
-      throw error;
+      if (!isStorageTrouble(error)) throw error;
+      deafness = error;
+      return false;
     }
   }
 
   function poll(): void {
     try {
       const now = dataVersion();
-      if (now !== version && tellForeign(Number.POSITIVE_INFINITY)) version = now;
+      if (now === version) heard();
+      else if (tellForeign(Number.POSITIVE_INFINITY)) version = now;
     } catch (error) {
       if (!isStorageTrouble(error)) throw error;
+      deafness = error;
     }
   }
 

@@ -2,6 +2,8 @@ import type { Authority } from '../authority/authority.ts';
 import type { RemoteEncryptors } from '../authority/remote-encryptors.ts';
 import type { ViewersConfig } from '../config/sections.ts';
 import type { ControlTotals } from '../control/control-totals.ts';
+import { ENCRYPTOR_ERROR_CODES } from '../protocol/encryptor-messages.ts';
+import { ERROR_CODES } from '../protocol/messages.ts';
 import type { Host } from './host.ts';
 
 /** From a key's sending to its receipt on disk, in seconds: 10 ms to past the longest usual `minAnswerMs`. */
@@ -32,7 +34,7 @@ export function measureViewings({ metrics }: Host, authority: Authority, { maxVi
 /** Those of viewers. */
 export function measureControl({ metrics }: Host, totals: ControlTotals): void {
   metrics.gauge('tollcast_control_sockets', 'Control sockets open', () => totals.open);
-  metrics.totals('tollcast_viewers_refused_total', 'What viewers were refused', 'code', () => totals.refused.totals, []);
+  metrics.totals('tollcast_viewers_refused_total', 'What viewers were refused', 'code', () => totals.refused.totals, ERROR_CODES);
   metrics.total('tollcast_control_over_budget_total', 'Control sockets closed for too many messages', () => totals.overBudget);
   metrics.total('tollcast_control_unread_total', 'Control sockets given up for not taking what was sent', () => totals.unread);
 }
@@ -40,7 +42,13 @@ export function measureControl({ metrics }: Host, totals: ControlTotals): void {
 /** Where encryptors are elsewhere. */
 export function measureEncryptors({ metrics }: Host, encryptors: RemoteEncryptors, totals: ControlTotals): void {
   metrics.gauge('tollcast_encryptors', 'Encryptors elsewhere that are connected', () => encryptors.connected);
-  metrics.totals('tollcast_encryptors_refused_total', 'Encryptors that were refused', 'code', () => totals.refused.totals, []);
+  metrics.totals(
+    'tollcast_encryptors_refused_total',
+    'Encryptors that were refused',
+    'code',
+    () => totals.refused.totals,
+    ENCRYPTOR_ERROR_CODES,
+  );
   metrics.total(
     'tollcast_encryptors_over_budget_total',
     "Encryptors' sockets closed for too many messages",

@@ -67,7 +67,12 @@ export async function authorityRole(
   const tokens = new TokenVerifier(data.tokenSecrets, issuers);
   const lock = lockDataFolder(data.folder);
   host.onClose(() => lock.release());
-  const left = recover({ file: data.ledgerFile, clock, version });
+  const { replaced, ...left } = recover({ file: data.ledgerFile, clock, version });
+  if (replaced !== undefined)
+    log.warn(
+      { replaced },
+      'a restore of the ledger had been broken off at its last step, and is finished; nothing is to be done',
+    );
   if (left.viewings + left.broadcasts > 0)
     log.warn(left, 'the last run was not shut down cleanly: what it left open is ended as interrupted; nothing is to be done');
   const ledger = await openLedger({ file: data.ledgerFile, clock, log, pollMs: FOREIGN_POLL_MS });
@@ -163,6 +168,9 @@ function measure({ metrics }: Host, authority: Authority, ledger: Ledger): void 
   metrics.gauge('tollcast_ledger_waiting_entries', 'Ledger entries not yet durable', () => ledger.state.waiting);
   metrics.gauge('tollcast_ledger_faulty', '1 while the ledger cannot be written', () =>
     ledger.state.fault === undefined ? 0 : 1,
+  );
+  metrics.gauge('tollcast_ledger_deaf', '1 while entries of other writers, such as tollcast program add, cannot be read', () =>
+    ledger.state.deaf === undefined ? 0 : 1,
   );
   metrics.totals('tollcast_viewings_ended_total', 'Viewings that ended, by what', 'reason', () => authority.endings, END_REASONS);
 }

@@ -51,7 +51,7 @@ export function edgeRole(host: Host, { config, bus, http, edge, ticketWaitMs = 0
   metrics.gauge(
     'tollcast_media_batch_seconds',
     'How long chunks are held back to be sent together',
-    () => carrier.backlog.batchMs / 1_000,
+    () => carrier.batchMs / 1_000,
   );
   metrics.gauge(
     'tollcast_media_waiting_chunks',

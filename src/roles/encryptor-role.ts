@@ -3,6 +3,7 @@ import type { BroadcastConfig, RtmpConfig, RtmpsConfig } from '../config/section
 import type { AuthorityEnd, KeySource } from '../encryptor/key-source.ts';
 import { encrypt } from '../encryptor/media-path.ts';
 import { Broadcasts } from '../ingest/broadcasts.ts';
+import { INGEST_REFUSALS } from '../ingest/refusals.ts';
 import { type PublishRequest, RtmpServer } from '../ingest/rtmp-server.ts';
 import type { Host } from './host.ts';
 import { certificates, hostAndPort } from './http-role.ts';
@@ -56,7 +57,7 @@ export async function encryptorRole(
   const rtmps =
     config.rtmps === undefined
       ? undefined
-      : new RtmpServer({ ...options, port: config.rtmps.port, tls: certificates(host, config.rtmps) });
+      : new RtmpServer({ ...options, port: config.rtmps.port, tls: certificates(host, 'rtmps', config.rtmps) });
   const servers = rtmps === undefined ? [rtmp] : [rtmp, rtmps];
   const urls: string[] = [];
   for (const server of servers) {
@@ -92,5 +93,11 @@ function measure({ metrics }: Host, servers: readonly RtmpServer[]): void {
     for (const server of servers) for (const [code, count] of server.refused) codes.set(code, (codes.get(code) ?? 0) + count);
     return codes;
   };
-  metrics.totals('tollcast_ingest_refused_total', 'RTMP connections that were closed for a reason', 'code', refused, []);
+  metrics.totals(
+    'tollcast_ingest_refused_total',
+    'RTMP connections that were closed for a reason',
+    'code',
+    refused,
+    INGEST_REFUSALS,
+  );
 }

@@ -26,7 +26,7 @@ export function httpRole(
   config: { readonly host: string; readonly http: HttpConfig; readonly pingMs: number },
 ): HttpRole {
   const { metrics, timers, log } = host;
-  const tls = config.http.tls === undefined ? undefined : certificates(host, config.http.tls);
+  const tls = config.http.tls === undefined ? undefined : certificates(host, 'http', config.http.tls);
   const { allowedOrigins, port } = config.http;
   const { app, admission } = httpServer(
     {
@@ -74,9 +74,15 @@ export function hostAndPort(address: AddressInfo | string | null): string {
   return `${host}:${address.port}`;
 }
 
-/** Certificates that are read again when they change, for as long as the host runs. @throws TollcastError `config-invalid` */
-export function certificates(host: Host, files: CertificateFiles): Certificates {
+/** Certificates of a port that are read again when they change, for as long as the host runs. @throws TollcastError `config-invalid` */
+export function certificates(host: Host, port: 'http' | 'rtmps', files: CertificateFiles): Certificates {
   const read = new Certificates(files, host);
   host.onClose(() => read.close());
+  host.metrics.gauge(
+    'tollcast_certificate_expiry_seconds',
+    'When the TLS certificate that a port shows runs out, in seconds since 1970',
+    () => read.expiryMs / 1_000,
+    { port },
+  );
   return read;
 }

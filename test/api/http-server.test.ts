@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { SECURITY_HEADERS } from '../../src/api/security-headers.ts';
-import { firstResponse, RawConnection } from '../fuzz/raw-http.ts';
+import { firstResponse, RawConnection } from '../fuzz/http/raw-http.ts';
 import { anHttpServer } from './an-http-server.ts';
 
 let app: FastifyInstance;

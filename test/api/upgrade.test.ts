@@ -4,7 +4,7 @@ import { HttpAdmission } from '../../src/api/http-limits.ts';
 import { SECURITY_HEADERS } from '../../src/api/security-headers.ts';
 import { serveSockets } from '../../src/api/upgrade.ts';
 import { http } from '../../src/config/sections.ts';
-import { firstResponse, RawConnection } from '../fuzz/raw-http.ts';
+import { firstResponse, RawConnection } from '../fuzz/http/raw-http.ts';
 
 const HEADERS = {
   host: 'x',

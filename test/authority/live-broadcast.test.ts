@@ -39,3 +39,23 @@ test('of an encryptor that may not be seen any more no gate opens, for a ticket,
   expect(publish.mock.calls.map(([, { kind }]) => kind)).toContain('open');
   publish.mockRestore();
 });
+
+test('an epoch whose beginning is heard of late changes nothing of what a viewing came to that has ended meanwhile', async () => {
+  const harness = new AuthorityHarness();
+  const live = await harness.live();
+  const ada = await harness.watch({ viewer: 'ada', id: 't1' });
+  await ada.confirm(1);
+  await harness.pass(2_000);
+  const endedMs = harness.time.nowMs();
+  ada.session.dispatch({ type: 'end', reason: 'stopped' });
+  await harness.pass(500);
+  // Its encryptor's line was cut: it says now what happened half a second before the end.
+  live.began(2, endedMs - 500);
+  live.began(3, harness.time.nowMs() - 50);
+  while (ada.ended === undefined) await settled();
+  expect(ada.ended).toBe('stopped');
+  expect(harness.entries.filter(({ kind }) => kind === 'epoch-begun').slice(1)).toEqual([
+    expect.objectContaining({ epoch: 2, atMs: endedMs }),
+    expect.objectContaining({ epoch: 3, atMs: harness.time.nowMs() - 50 }),
+  ]);
+});

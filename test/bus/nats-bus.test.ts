@@ -1,37 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Delivery, EdgeAnnouncement, GateChange } from '../../src/bus/bus.ts';
-import type { NatsBus } from '../../src/bus/nats-bus.ts';
 import type { SealedChunk } from '../../src/media/chunk.ts';
 import { natsServer } from '../e2e/programs.ts';
-import { TestNats } from './nats-server.ts';
 import { Received } from './received.ts';
-import { busOf, chunkOf, clockAhead, connectionOf, GRANTS } from './roles.ts';
+import { chunkOf, clockAhead } from './roles.ts';
+import { SharedNats } from './shared-nats.ts';
 
 const HOUR_MS = 3_600_000;
 const open = (viewing: string, epoch: number): GateChange => ({ kind: 'open', program: 'news', viewing, epoch, catchUp: false });
 const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news', viewing });
 
 (natsServer === undefined ? describe.skip : describe)('the bus over NATS', () => {
-  let nats: TestNats;
-  const buses: NatsBus[] = [];
-
-  beforeAll(async () => {
-    nats = await TestNats.start(GRANTS);
-  });
-  afterEach(async () => {
-    await Promise.all(buses.splice(0).map((bus) => bus.close()));
-  });
-  afterAll(() => nats.remove());
-
-  const opened = async (...args: Parameters<typeof busOf>): Promise<NatsBus> => {
-    const bus = await busOf(...args);
-    buses.push(bus);
-    return bus;
-  };
+  const nats = new SharedNats();
   const roles = async () => ({
-    authority: await opened(nats, 'authority'),
-    encryptor: await opened(nats, 'encryptor-studio'),
-    edge: await opened(nats, 'edge-a', { clock: clockAhead(7 * HOUR_MS) }),
+    authority: await nats.bus('authority'),
+    encryptor: await nats.bus('encryptor-studio'),
+    edge: await nats.bus('edge-a', { clock: clockAhead(7 * HOUR_MS) }),
   });
 
   test('chunks arrive as they were sent, in order, with what their header says of them', async () => {
@@ -111,12 +95,12 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
     await changes.count(1);
 
     // What an edge sees of a series with a hole in it: another publisher goes on where the authority is not yet.
-    const spy = await connectionOf(nats, 'edge-a');
+    const spy = await nats.thief('edge-a');
     const beats = new Received<{ boot: string; seq: number }>();
     spy.subscribe('tollcast.gates.a', { callback: (_, message) => beats.add(message.json()) });
     await beats.count(1);
     const { boot = '', seq = 0 } = beats.all[0] ?? {};
-    const other = await connectionOf(nats, 'authority');
+    const other = await nats.thief('authority');
     for (const message of [
       { boot, seq: seq + 2, change: open('v2', 4) },
       { boot, seq: seq + 1 },
@@ -141,7 +125,7 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
     await authority.close();
     const asked = edge.counters.snapshots;
 
-    const next = await opened(nats, 'authority');
+    const next = await nats.bus('authority');
     expect(edge.counters.snapshots).toBe(asked);
     expect(snapshots.all).toHaveLength(1);
     next.gates.serveSnapshots(() => []);
@@ -156,9 +140,9 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
   });
 
   test('times of an edge whose clock is hours ahead are times of the authority', async () => {
-    const authority = await opened(nats, 'authority', { clock: clockAhead(-2 * HOUR_MS) });
+    const authority = await nats.bus('authority', { clock: clockAhead(-2 * HOUR_MS) });
     const edgeClock = clockAhead(7 * HOUR_MS);
-    const edge = await opened(nats, 'edge-a', { clock: edgeClock });
+    const edge = await nats.bus('edge-a', { clock: edgeClock });
     const received = new Received<Delivery>();
     authority.deliveries.subscribe(received.add);
     const nowMs = edgeClock.nowMs();
@@ -188,12 +172,12 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
   });
 
   test('deliveries wait for an authority, in as many messages as they need, and none comes twice', async () => {
-    const edge = await opened(nats, 'edge-a');
+    const edge = await nats.bus('edge-a');
     const nowMs = 100_000;
     const spans = Array.from({ length: 25_000 }, (_, viewing) => [`v${viewing}`, nowMs, nowMs + 1] as const);
     edge.deliveries.publish({ edge: 'a', kind: 'served', program: 'news', epoch: 1, spans });
     for (let i = 0; i < 100; i++) edge.deliveries.publish({ edge: 'a', kind: 'too-slow', viewing: `v${i}` });
-    const authority = await opened(nats, 'authority');
+    const authority = await nats.bus('authority');
     const received = new Received<Delivery>();
     authority.deliveries.subscribe(received.add);
     await received.until(
@@ -206,10 +190,10 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
   });
 
   test('a delivery whose answer was lost is told again, and counts once', async () => {
-    const authority = await opened(nats, 'authority');
+    const authority = await nats.bus('authority');
     const received = new Received<Delivery>();
     authority.deliveries.subscribe(received.add);
-    const edge = await connectionOf(nats, 'edge-a');
+    const edge = await nats.thief('edge-a');
     const acks = new Received<number>();
     edge.subscribe('_INBOX_edge_a.>', {
       callback: (_, { data }) => acks.add(JSON.parse(Buffer.from(data).toString('latin1', 7)).next),
@@ -252,7 +236,7 @@ const close = (viewing: string): GateChange => ({ kind: 'close', program: 'news'
     const received = new Received<SealedChunk>();
     edge.chunks.subscribe('news', { chunk: received.add, lost: () => undefined });
     await edge.chunks.catchUp('news');
-    const stranger = await connectionOf(nats, 'encryptor-studio');
+    const stranger = await nats.thief('encryptor-studio');
     for (const junk of ['', 'x', '\u0002\u00ff']) stranger.publish('tollcast.chunks.news', junk);
     await stranger.flush();
     encryptor.chunks.publish('news', chunkOf(1, 0));

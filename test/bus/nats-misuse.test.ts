@@ -1,43 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { NatsConnection } from '@nats-io/transport-node';
+import { describe, expect, test } from '@jest/globals';
 import type { Delivery, EdgeAnnouncement } from '../../src/bus/bus.ts';
-import type { NatsBus } from '../../src/bus/nats-bus.ts';
 import { systemTimers } from '../../src/clock.ts';
 import { natsServer } from '../e2e/programs.ts';
 import { FakeTime } from '../media/fake-time.ts';
 import { TestNats } from './nats-server.ts';
 import { Received } from './received.ts';
 import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
+import { SharedNats } from './shared-nats.ts';
 
 (natsServer === undefined ? describe.skip : describe)('a bus with somebody on it who does as he likes', () => {
-  let nats: TestNats;
-  const open: { close(): Promise<void> }[] = [];
-
-  beforeAll(async () => {
-    nats = await TestNats.start(GRANTS);
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((connection) => connection.close()));
-  });
-  afterAll(() => nats.remove());
-
-  const bus = async (...args: Parameters<typeof busOf>): Promise<NatsBus> => {
-    const opened = await busOf(...args);
-    open.push(opened);
-    return opened;
-  };
-  const thief = async (credential: string): Promise<NatsConnection> => {
-    const connection = await connectionOf(nats, credential);
-    open.push(connection);
-    return connection;
-  };
+  const nats = new SharedNats();
 
   test('hears of no edge whose address viewers could not use', async () => {
-    const authority = await bus(nats, 'authority');
+    const authority = await nats.bus('authority');
     const received = new Received<EdgeAnnouncement>();
     authority.edges.subscribe(received.add);
-    const edge = await thief('edge-a');
+    const edge = await nats.thief('edge-a');
     const announce = (url: string) => edge.publish('tollcast.edges.a', JSON.stringify({ url, viewings: 0, leaving: false }));
     const bad = [
       ...['', 'http://[', 'javascript:alert(1)', 'ws://a.example', 'ftp://a.example', '//a.example', 'a.example', 'http://'],
@@ -59,18 +38,17 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
 
   test('goes on where a server without permissions lets through what no edge is called', async () => {
     const free = await TestNats.start(GRANTS);
-    open.push({ close: () => free.remove() });
+    nats.leave({ close: () => free.remove() });
     free.letAll();
     await free.reload();
     const time = new FakeTime();
-    const authority = await bus(free, 'authority', { clock: time, timers: { after: time.after.bind(time) } });
+    const authority = nats.leave(await busOf(free, 'authority', { clock: time, timers: { after: time.after.bind(time) } }));
     authority.gates.serveSnapshots(() => []);
     const edges = new Received<EdgeAnnouncement>();
     authority.edges.subscribe(edges.add);
     const deliveries = new Received<Delivery>();
     authority.deliveries.subscribe(deliveries.add);
-    const stranger = await connectionOf(free, 'edge-a');
-    open.unshift(stranger);
+    const stranger = nats.leave(await connectionOf(free, 'edge-a'));
     const announcement = { url: 'http://a', viewings: 0, leaving: false };
     for (const name of ['E1', 'a_b', '-a', 'x'.repeat(64), 'a']) {
       stranger.publish(`tollcast.snapshot.${name}`, '', { reply: `_INBOX_edge_${name}.x` });
@@ -85,8 +63,8 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
   });
 
   test('answers no edge more often than an edge has to ask, and each for itself', async () => {
-    const encryptor = await bus(nats, 'encryptor-studio', { clock: new FakeTime() });
-    const authority = await bus(nats, 'authority', { clock: new FakeTime() });
+    const encryptor = await nats.bus('encryptor-studio', { clock: new FakeTime() });
+    const authority = await nats.bus('authority', { clock: new FakeTime() });
     let packed = 0;
     encryptor.chunks.serveCatchUp('news', () => {
       packed++;
@@ -94,7 +72,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     });
     authority.gates.serveSnapshots(() => []);
     authority.edges.subscribe(() => undefined);
-    const edge = await thief('edge-a');
+    const edge = await nats.thief('edge-a');
     const answers = { catchUp: 0, snapshot: 0 };
     for (const kind of ['catchUp', 'snapshot'] as const)
       edge.subscribe(`_INBOX_edge_a.${kind}`, {
@@ -107,7 +85,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
       edge.publish('tollcast.snapshot.a', '', { reply: '_INBOX_edge_a.snapshot' });
     }
     await edge.flush();
-    const other = await bus(nats, 'edge-b');
+    const other = await nats.bus('edge-b');
     while ((await other.chunks.catchUp('news')).length === 0);
     const snapshots = new Received<unknown>();
     other.gates.subscribe('b', { change: () => undefined, snapshot: snapshots.add });
@@ -119,7 +97,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
   });
 
   test('packs what joiners need once for each chunk, however many ask', async () => {
-    const encryptor = await bus(nats, 'encryptor-studio');
+    const encryptor = await nats.bus('encryptor-studio');
     const kept = [chunkOf(1, 0), chunkOf(1, 1)];
     let read = 0;
     // Whoever packs it reads the bytes; whoever only compares does not.
@@ -131,7 +109,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
       },
     }));
     encryptor.chunks.serveCatchUp('news', () => [...counted]);
-    const edges = await Promise.all(['edge-a', 'edge-b'].map((credential) => bus(nats, credential)));
+    const edges = await Promise.all(['edge-a', 'edge-b'].map((credential) => nats.bus(credential)));
     for (const edge of edges) while ((await edge.chunks.catchUp('news')).length === 0);
     const once = read;
     for (const edge of edges)
@@ -154,8 +132,8 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     ['begins one answer after another', Array.from({ length: 50 }, (_, id) => [id, 0, 0])],
     ['says what is no part', [[]]],
   ])('hears an answer though another one %s', async (_, parts) => {
-    const edge = await bus(nats, 'edge-a');
-    const [liar, honest] = [await thief('encryptor-studio'), await thief('encryptor-studio')];
+    const edge = await nats.bus('edge-a');
+    const [liar, honest] = [await nats.thief('encryptor-studio'), await nats.thief('encryptor-studio')];
     const questions = new Received<string>();
     liar.subscribe('tollcast.catchup.news.*', {
       callback: (_, question) => {
@@ -179,8 +157,8 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
   });
 
   test('takes every delivery that it can, and leaves out what it cannot take at three tries', async () => {
-    const authority = await bus(nats, 'authority');
-    const edge = await bus(nats, 'edge-a', { timers: { after: (ms, run) => systemTimers.after(ms / 10, run) } });
+    const authority = await nats.bus('authority');
+    const edge = await nats.bus('edge-a', { timers: { after: (ms, run) => systemTimers.after(ms / 10, run) } });
     const tries = new Map<string, number>();
     authority.deliveries.subscribe((delivery) => {
       const viewing = 'viewing' in delivery ? delivery.viewing : '';

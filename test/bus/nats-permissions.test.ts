@@ -1,35 +1,14 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { NatsBus } from '../../src/bus/nats-bus.ts';
 import { natsServer } from '../e2e/programs.ts';
-import { TestNats } from './nats-server.ts';
 import { Received } from './received.ts';
-import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
+import { busOf, chunkOf } from './roles.ts';
+import { SharedNats } from './shared-nats.ts';
 
 (natsServer === undefined ? describe.skip : describe)('a stolen credential', () => {
-  let nats: TestNats;
-  const open: { close(): Promise<void> }[] = [];
-
-  beforeAll(async () => {
-    nats = await TestNats.start(GRANTS);
-  });
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((connection) => connection.close()));
-  });
-  afterAll(() => nats.remove());
-
-  const thief = async (credential: string): Promise<NatsConnection> => {
-    const connection = await connectionOf(nats, credential);
-    open.push(connection);
-    return connection;
-  };
-  const bus = async (credential: string): Promise<NatsBus> => {
-    const opened = await busOf(nats, credential);
-    open.push(opened);
-    return opened;
-  };
+  const nats = new SharedNats();
 
   test.each([
     ['edge-a', 'tollcast.chunks.news', 'a chunk'],
@@ -48,7 +27,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     ['authority', 'tollcast.edges.a', 'an announcement'],
     ['authority', '$SYS.REQ.USER.INFO', 'a question to the server'],
   ])('of %s cannot publish %s: %s', async (credential, subject) => {
-    const connection = await thief(credential);
+    const connection = await nats.thief(credential);
     const denied = deniedTo(connection);
     connection.publish(subject, 'x');
     expect(await denied).toEqual(['publish', subject]);
@@ -70,14 +49,18 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     ['authority', '_INBOX_edge_a.>'],
     ['authority', '>'],
   ])('of %s cannot listen to %s', async (credential, subject) => {
-    const connection = await thief(credential);
+    const connection = await nats.thief(credential);
     const denied = deniedTo(connection);
     connection.subscribe(subject, { callback: () => undefined });
     expect(await denied).toEqual(['subscription', subject]);
   });
 
   test('of an edge cannot have the authority or an encryptor answer to where it may not write itself', async () => {
-    const [authority, encryptor, edge] = [await bus('authority'), await bus('encryptor-studio'), await bus('edge-b')];
+    const [authority, encryptor, edge] = [
+      await nats.bus('authority'),
+      await nats.bus('encryptor-studio'),
+      await nats.bus('edge-b'),
+    ];
     authority.gates.serveSnapshots(() => [{ kind: 'close', program: 'news', viewing: 'v1' }]);
     authority.deliveries.subscribe(() => undefined);
     encryptor.chunks.serveCatchUp('news', () => [chunkOf(1, 0)]);
@@ -87,9 +70,9 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     while ((await edge.chunks.catchUp('news')).length === 0);
 
     const victim = new Received<string>();
-    (await thief('edge-b')).subscribe('tollcast.gates.b', { callback: (_, message) => victim.add(message.string()) });
-    (await thief('edge-b')).subscribe('_INBOX_edge_b.>', { callback: (_, message) => victim.add(message.string()) });
-    const connection = await thief('edge-a');
+    (await nats.thief('edge-b')).subscribe('tollcast.gates.b', { callback: (_, message) => victim.add(message.string()) });
+    (await nats.thief('edge-b')).subscribe('_INBOX_edge_b.>', { callback: (_, message) => victim.add(message.string()) });
+    const connection = await nats.thief('edge-a');
     for (const reply of ['tollcast.gates.b', '_INBOX_edge_b.x']) connection.publish('tollcast.snapshot.a', '', { reply });
     connection.publish('tollcast.deliveries.a', JSON.stringify({ boot: 'x', first: 0, deliveries: [] }), {
       reply: 'tollcast.gates.b',
@@ -97,7 +80,7 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
     connection.publish('tollcast.catchup.news.a', '', { reply: 'tollcast.chunks.news' });
     await connection.flush();
     // Each of its questions comes before this one; a beat comes after them all.
-    await bus('edge-a').then(async (edgeA) => {
+    await nats.bus('edge-a').then(async (edgeA) => {
       while ((await edgeA.chunks.catchUp('news')).length === 0);
     });
     const seen = victim.all.length;
@@ -109,34 +92,34 @@ import { busOf, chunkOf, connectionOf, GRANTS } from './roles.ts';
   });
 
   test('that is revoked is cut off when the server reloads, and does not come back; the others stay', async () => {
-    const other = await bus('edge-a');
-    const revoked = await bus('edge-b');
-    const stolen = await thief('edge-b');
+    const other = await nats.bus('edge-a');
+    const revoked = await nats.bus('edge-b');
+    const stolen = await nats.thief('edge-b');
     const cut = stolen.closed();
-    const seed = nats.seedFile('edge-b');
+    const seed = nats.server.seedFile('edge-b');
     copyFileSync(seed, `${seed}.stolen`);
-    nats.change({ add: [], revoke: ['edge-b'] });
-    await nats.reload();
+    nats.server.change({ add: [], revoke: ['edge-b'] });
+    await nats.server.reload();
     await cut;
     while (revoked.isConnected) await other.chunks.catchUp('news');
     copyFileSync(`${seed}.stolen`, seed);
-    await expect(busOf(nats, 'edge-b')).rejects.toMatchObject({ code: 'nats-refused' });
+    await expect(busOf(nats.server, 'edge-b')).rejects.toMatchObject({ code: 'nats-refused' });
     expect(revoked.counters.reconnections).toBe(0);
     expect(other.isConnected).toBe(true);
     expect(other.counters.reconnections).toBe(0);
   });
 
   test('that the server does not know for a while is let in again when it does', async () => {
-    const confFile = join(nats.folder, 'nats.conf');
+    const confFile = join(nats.server.folder, 'nats.conf');
     const conf = readFileSync(confFile);
-    const [edge, other] = [await bus('edge-a'), await bus('authority')];
+    const [edge, other] = [await nats.bus('edge-a'), await nats.bus('authority')];
     other.gates.serveSnapshots(() => []);
-    nats.change({ add: [], revoke: ['edge-a'] });
-    await nats.reload();
-    for (let refusals = 0; refusals < 4; refusals++) await nats.logs('authentication error');
+    nats.server.change({ add: [], revoke: ['edge-a'] });
+    await nats.server.reload();
+    for (let refusals = 0; refusals < 4; refusals++) await nats.server.logs('authentication error');
     expect(edge.isConnected).toBe(false);
     writeFileSync(confFile, conf);
-    await nats.reload();
+    await nats.server.reload();
     const snapshots = new Received<unknown>();
     edge.gates.subscribe('a', { change: () => undefined, snapshot: snapshots.add });
     await snapshots.count(1);

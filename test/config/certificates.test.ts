@@ -22,9 +22,15 @@ function reading() {
     if (part.key !== undefined) writeFileSync(files.keyFile, part.key);
   };
   const logged: string[] = [];
-  const log = pino({ level: 'error' }, { write: (line: string) => logged.push(line) });
-  return { files, signals, put, logged, look: () => look(), open: () => new Certificates(files, { log, timers, signals }) };
+  const clock = { wallMs: Date.now() };
+  const open = (level = 'error') => {
+    const log = pino({ level, base: null, timestamp: false }, { write: (line: string) => logged.push(line) });
+    return new Certificates(files, { log, timers, signals, wallNowMs: () => clock.wallMs });
+  };
+  return { files, signals, put, logged, clock, look: () => look(), open };
 }
+
+const DAY_MS = 86_400_000;
 
 test('certificates are read again at SIGHUP at once, and no more once they are closed', () => {
   const { put, open, signals } = reading();
@@ -67,4 +73,42 @@ test('files that are missing or no pair are refused from the start', () => {
   expect(codeOf(open)).toBe('config-invalid');
   put({ cert: 'nothing', key: selfSigned('second').key });
   expect(codeOf(open)).toBe('config-invalid');
+});
+
+test('one that runs out within 14 days, and that has, is told of at once and once a day, until another is shown', () => {
+  const { files, put, open, look, logged, clock, signals } = reading();
+  put(selfSigned('first', { toMs: 15 * DAY_MS }));
+  const certificates = open('warn');
+  const told = () => logged.splice(0).map((line) => JSON.parse(line) as { level: number; certFile: string; msg: string });
+  look();
+  expect(told()).toEqual([]);
+  expect(certificates.expiryMs).toBeGreaterThan(clock.wallMs + 14.9 * DAY_MS);
+  clock.wallMs += 2 * DAY_MS;
+  for (let looks = 0; looks < 5; looks++) look();
+  const soon = { level: 40, certFile: files.certFile, msg: expect.stringContaining('runs out soon') };
+  expect(told()).toMatchObject([soon]);
+  clock.wallMs += DAY_MS - 1_000;
+  look();
+  expect(told()).toEqual([]);
+  clock.wallMs += 1_000;
+  look();
+  expect(told()).toMatchObject([soon]);
+  clock.wallMs += 12.5 * DAY_MS;
+  look();
+  look();
+  expect(told()).toMatchObject([{ level: 40, msg: expect.stringContaining('has run out') }]);
+  put(selfSigned('second', { toMs: 90 * DAY_MS }));
+  signals.emit('SIGHUP');
+  look();
+  expect(told()).toEqual([]);
+  expect(certificates.expiryMs).toBeGreaterThan(clock.wallMs);
+});
+
+test('one that is over or not yet valid is told of at the start and when it is read again', () => {
+  const { put, open, logged, signals } = reading();
+  put(selfSigned('over', { fromMs: -2 * DAY_MS, toMs: -DAY_MS }));
+  open('warn');
+  put(selfSigned('early', { fromMs: DAY_MS, toMs: 2 * DAY_MS }));
+  signals.emit('SIGHUP');
+  expect(logged).toEqual([expect.stringContaining('has run out'), expect.stringContaining('is not valid yet')]);
 });

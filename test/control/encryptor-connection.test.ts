@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { ENCRYPTOR_LIMITS } from '../../src/control/encryptor-route.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../../src/keys/device.ts';
 import { decryptEncryptorKey, decryptEncryptorSession } from '../../src/keys/encryptor-key.ts';
 import { signOpening } from '../../src/keys/encryptor-opening.ts';
@@ -17,6 +18,7 @@ import {
 import { CONTROL_SUBPROTOCOL } from '../../src/protocol/messages.ts';
 import { AuthorityHost } from '../encryptor/authority-host.ts';
 import { until } from '../encryptor/studio.ts';
+import { frame, HostileSocket, Opcode, upgradeTo } from '../hostile/hostile-socket.ts';
 
 let host: AuthorityHost;
 let secret: string;
@@ -135,6 +137,25 @@ describe("an encryptor's socket", () => {
     await twice.open();
     twice.say({ type: 'open', encryptor: 'studio', proof: 'x'.repeat(43), jws: '' });
     expect(await twice.refused()).toEqual(['bad-state', 4400]);
+  });
+
+  test('that was refused, and goes on without closing, is cut off after as many messages as it might send at once', async () => {
+    const raw = await HostileSocket.open(host.url, '127.0.0.1', upgradeTo(ENCRYPTOR_PATH, ENCRYPTOR_SUBPROTOCOL));
+    await until(() => raw.received.includes('hello'), 'hello');
+    // Nor is it away.
+    raw.drip([frame(Opcode.pong, true, '')], 100);
+    const { burstMessages } = ENCRYPTOR_LIMITS;
+    const flood = (messages: number) => raw.write(Buffer.concat(Array(messages).fill(frame(Opcode.text, true, '{}'))));
+    // The first is what it is refused for.
+    flood(1 + burstMessages);
+    const honest = new RawEncryptor();
+    await honest.open();
+    await until(() => raw.received.includes('bad-message'), 'it is told why');
+    expect(raw.isOpen).toBe(true);
+    expect(raw.received.split('"type":"error"')).toHaveLength(2);
+    flood(1);
+    // Sooner than one that only does not close.
+    await until(() => !raw.isOpen, 'it is cut off', 5_000);
   });
 
   test("needs its own subprotocol: a viewer's is refused before the handshake", async () => {

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { billableMs, billableSpans } from '../../src/billing/metering.ts';
 import { openReader } from '../../src/ledger/reader.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
-import { lightClip, publish } from '../e2e/clip.ts';
+import { Broadcasters } from '../e2e/broadcasters.ts';
 import { freePort } from '../e2e/free-port.ts';
 import { RawViewer } from '../e2e/raw-viewer.ts';
 import { addProgram, isRunning, Scratch, signedToken, startTollcast, until } from '../e2e/relay-process.ts';
@@ -15,6 +15,8 @@ import type { Random } from '../sim/random.ts';
 
 const PROGRAM = 'news';
 const PERIOD_MS = 2_000;
+/** Before a broadcaster that was thrown out connects again. */
+const REPUBLISH_MS = 150;
 /** From the start of a relay to its death: some die before they listen, most in mid-broadcast. */
 const LIFE_MS = { least: 100, most: 7_000 };
 
@@ -39,27 +41,18 @@ export class CrashRun {
   readonly #configFile: string;
   readonly #data: string;
   readonly #ports: { readonly http: number; readonly rtmp: number };
-  readonly #streamKey: string;
   /** What viewers were told is durable: viewing and epoch. */
   readonly #confirmed = new Set<string>();
   /** Epoch and counter, and what was sealed under them. */
   readonly #sealed = new Map<string, string>();
   readonly #keys = new Map<string, number>();
-  #broadcaster: ChildProcess | undefined;
-  #over = false;
+  readonly #broadcasters = new Broadcasters(REPUBLISH_MS);
 
-  private constructor(
-    random: Random,
-    viewers: number,
-    ports: { http: number; rtmp: number },
-    scratch: Scratch,
-    streamKey: string,
-  ) {
+  private constructor(random: Random, viewers: number, ports: { http: number; rtmp: number }, scratch: Scratch) {
     this.#random = random;
     this.#viewers = viewers;
     this.#ports = ports;
     this.#scratch = scratch;
-    this.#streamKey = streamKey;
     this.#data = scratch.file('data');
     this.#configFile = scratch.file('relay.yaml');
     const { http, rtmp } = ports;
@@ -71,8 +64,8 @@ export class CrashRun {
     const scratch = new Scratch();
     const ports = { http: await freePort(), rtmp: await freePort() };
     const streamKey = await addProgram(scratch.file('data'), PROGRAM, '--price', '0.60');
-    const run = new CrashRun(random, viewers, ports, scratch, streamKey);
-    run.#broadcast();
+    const run = new CrashRun(random, viewers, ports, scratch);
+    run.#broadcasters.start(`rtmp://127.0.0.1:${ports.rtmp}/live/${PROGRAM}?key=${streamKey}`);
     return run;
   }
 
@@ -102,8 +95,7 @@ export class CrashRun {
   }
 
   async close(): Promise<void> {
-    this.#over = true;
-    this.#broadcaster?.kill('SIGKILL');
+    this.#broadcasters.stop();
     this.#scratch[Symbol.dispose]();
   }
 
@@ -112,13 +104,6 @@ export class CrashRun {
     relay.stdout?.resume();
     relay.stderr?.resume();
     return relay;
-  }
-
-  /** An encoder that connects again whenever it was thrown out. */
-  #broadcast(): void {
-    if (this.#over) return;
-    this.#broadcaster = publish(lightClip(), `rtmp://127.0.0.1:${this.#ports.rtmp}/live/${PROGRAM}?key=${this.#streamKey}`);
-    this.#broadcaster.once('exit', () => void pause(150).then(() => this.#broadcast()));
   }
 
   async #isReady(relay: ChildProcess): Promise<boolean> {

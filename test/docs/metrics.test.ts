@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { INGEST_REFUSALS } from '../../src/ingest/refusals.ts';
 import { pathOf } from './page.ts';
 
 const sources = globSync('src/**/*.ts', { cwd: pathOf('.') }).map((file) => readFileSync(pathOf(file), 'utf8'));
@@ -28,6 +29,18 @@ test('the alerts are on metrics that there are, and each says what to do', () =>
     expect([alert, used.filter((name) => !known.has(name))]).toEqual([alert, []]);
     expect([alert, annotations.summary, annotations.action]).toEqual([alert, expect.any(String), expect.any(String)]);
   }
+});
+
+test('each code that an RTMP connection is closed by is counted from zero', () => {
+  const server = globSync(['src/ingest/*.ts', 'src/encryptor/stream-keys.ts', 'src/authority/programs.ts'], {
+    cwd: pathOf('.'),
+    exclude: ['src/ingest/{publisher,client-handshake,rtmp-client,rtmp-url}.ts'],
+  }).map((file) => readFileSync(pathOf(file), 'utf8'));
+  const codes = named(server.join('\n'), /(?:\bcode: |TollcastError\(|countRefused\()'([a-z]+(?:-[a-z]+)*)'/g);
+  const ofListening = ['port-in-use', 'port-not-permitted', 'address-unavailable', 'listen-failed'];
+  // Those that the authority sends are not in these files.
+  const sent = ['credential-invalid', 'opening-invalid'];
+  expect([...codes.filter((code) => !ofListening.includes(code)), ...sent].sort()).toEqual([...INGEST_REFUSALS].sort());
 });
 
 const ROLES = ['authority', 'encryptor', 'edge'];

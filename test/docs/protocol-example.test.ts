@@ -179,7 +179,7 @@ describe('the worked example, recomputed by Tollcast', () => {
       const bytes = Buffer.concat([flags, sealer.seal(counter, flags, hex(`${name} plaintext`))]);
       return { epoch: epoch(), counter, flags: flags[0] ?? 0, bytes };
     });
-    expect(encodeMediaMessage(chunks)).toEqual(hex('message'));
+    expect(encodeMediaMessage(chunks).payload).toEqual(hex('message'));
   });
 
   test('the viewer splits it and opens its chunks', () => {

@@ -2,8 +2,9 @@ import { globSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { Deployment } from './deployment.ts';
+import { freePort } from './free-port.ts';
 import { natsServer } from './programs.ts';
-import { Scratch, tollcast, until } from './relay-process.ts';
+import { Scratch, ServerProcess, tollcast, until } from './relay-process.ts';
 
 (natsServer === undefined ? test.skip : test)(
   'the doctor finds each part of a deployment well while it runs, does not disturb it, and a credential that was taken away',
@@ -24,7 +25,9 @@ import { Scratch, tollcast, until } from './relay-process.ts';
       const results = await Promise.all(parts.map(examined));
       expect(results.map(({ problems }) => problems)).toEqual([[], [], []]);
       for (const { found } of results) {
-        expect(found).toContain('is held by a Tollcast that runs and is ready');
+        expect(found).toMatch(
+          /HTTP port \d+ on \S+ is held by .* that runs( on this data folder)? \(\S+, process \d+\), and is ready/,
+        );
         expect(found).toContain('which allows all that it needs');
       }
       expect(results[0]?.found).toMatch(/ledger: a server runs on it, and wrote \d+ s ago/);
@@ -41,3 +44,32 @@ import { Scratch, tollcast, until } from './relay-process.ts';
   },
   60_000,
 );
+
+test('the doctor tells the server of this data folder from that of another, at each port', async () => {
+  using scratch = new Scratch();
+  const [data, other] = [scratch.file('data'), scratch.file('other')];
+  const ports = { http: { port: 0 }, rtmp: { port: 0 } };
+  const relay = await ServerProcess.start(scratch, 'serve', ports, ['viewers', 'broadcasters'], data);
+  try {
+    const [http, rtmp] = [relay.url('viewers'), relay.url('broadcasters')].map((url) => new URL(url).port);
+    const examined = async (folder: string, httpPort = http, rtmpPort = rtmp) => {
+      const flags = ['--http-port', `${httpPort}`, '--rtmp-port', `${rtmpPort}`, '--data', folder];
+      const { stdout } = await tollcast('doctor', ...flags, '--quick', '--json');
+      const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+      return findings.filter(({ check }) => check === 'ports').map(({ state, found }) => `${state}: ${found}`);
+    };
+    const process = `process ${relay.pid}`;
+    const own = (protocol: string) => expect.stringMatching(`^ok: ${protocol} .* runs on this data folder \\(.*${process}\\)`);
+    expect(await examined(data)).toEqual([own('HTTP'), own('RTMP')]);
+    // Without being asked over HTTP.
+    expect((await examined(data, '0'))[1]).toEqual(own('RTMP'));
+    const another = expect.stringMatching(`^problem: .* of another data folder, ${data} \\(.*${process}\\): this cannot start$`);
+    expect(await examined(other)).toEqual([another, another]);
+    expect((await examined(other, '0'))[1]).toEqual(another);
+    const [free1, free2] = [String(await freePort()), String(await freePort())];
+    expect((await examined(data, free1, free2))[2]).toMatch(`${process}) runs on ${data}, and listens on none of these`);
+    expect(await examined(other, free1, free2)).toHaveLength(2);
+  } finally {
+    await relay.stop();
+  }
+}, 60_000);

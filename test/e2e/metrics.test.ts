@@ -22,6 +22,11 @@ import { staged } from './stage.ts';
     expect(await figure('tollcast_control_sockets')).toBe(2);
     expect(await figure('tollcast_ingest_broadcasts')).toBe(1);
     expect(await figure('tollcast_viewings_limit')).toBe(20_000);
+    // An alert on the first refusal needs what was there before it.
+    expect(await figure('tollcast_viewers_refused_total{code="token-invalid"}')).toBe(0);
+    expect(await figure('tollcast_encryptors_refused_total{code="credential-invalid"}')).toBe(0);
+    expect(await figure('tollcast_ingest_refused_total{code="too-many-connections"}')).toBe(0);
+    expect(await figure('tollcast_http_refused_total{reason="connections"}')).toBe(0);
     expect(await figure('tollcast_receipt_seconds_bucket{le="10"}')).toBe(await figure('tollcast_receipt_seconds_count'));
 
     alice.control.terminate();

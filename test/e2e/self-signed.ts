@@ -15,8 +15,13 @@ const utcTime = (date: Date): Buffer => der(0x17, Buffer.from(`${date.toISOStrin
 const pem = (bytes: Buffer): string =>
   `-----BEGIN CERTIFICATE-----\n${bytes.toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;
 
-/** A new key and a certificate (RFC 5280) that it signs for itself, good for a day; both PEM. For tests, where it protects nothing. */
-export function selfSigned(commonName: string): { cert: string; key: string } {
+const HOUR_MS = 3_600_000;
+
+/** A new key and a certificate (RFC 5280) that it signs for itself; both PEM. For tests, where it protects nothing. */
+export function selfSigned(
+  commonName: string,
+  { fromMs = -HOUR_MS, toMs = 24 * HOUR_MS }: { readonly fromMs?: number; readonly toMs?: number } = {},
+): { cert: string; key: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(commonName)))));
   const nowMs = Date.now();
@@ -25,7 +30,7 @@ export function selfSigned(commonName: string): { cert: string; key: string } {
     der(0x02, serial),
     ECDSA_WITH_SHA256,
     name,
-    sequence(utcTime(new Date(nowMs - 3_600_000)), utcTime(new Date(nowMs + 86_400_000))),
+    sequence(utcTime(new Date(nowMs + fromMs)), utcTime(new Date(nowMs + toMs))),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
   );

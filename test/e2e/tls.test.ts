@@ -105,6 +105,19 @@ describe('a relay with certificates', () => {
     await shows('fourth');
   }, 30_000);
 
+  test('says at the start and with each new one that it runs out soon, and when in its metrics', async () => {
+    expect(lines(/the TLS certificate runs out soon/).length).toBeGreaterThanOrEqual(2);
+    const text = await new Promise<string>((resolve, reject) => {
+      const request = get(`https://127.0.0.1:${httpPort}/metrics`, { rejectUnauthorized: false }, (response) => {
+        response.toArray().then((pieces) => resolve(Buffer.concat(pieces).toString()), reject);
+      });
+      request.on('error', reject);
+    });
+    const figures = [...text.matchAll(/^tollcast_certificate_expiry_seconds\{port="(\w+)"\} (\d+)$/gm)];
+    expect(figures.map(([, port]) => port)).toEqual(['http', 'rtmps']);
+    for (const [, , seconds] of figures) expect(Math.abs(Number(seconds) - Date.now() / 1_000 - 86_400)).toBeLessThan(600);
+  });
+
   test('tells browsers to come by HTTPS only', async () => {
     const request = get(`https://127.0.0.1:${httpPort}/healthz`, { rejectUnauthorized: false });
     const [response] = await once(request, 'response');

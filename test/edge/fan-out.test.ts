@@ -1,14 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Bus, Delivery } from '../../src/bus/bus.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
+import { BatchPace } from '../../src/edge/batch-pace.ts';
 import type { MediaSocket } from '../../src/edge/delivery.ts';
 import { FanOut, type FanOutLimits } from '../../src/edge/fan-out.ts';
+import type { MediaMessage } from '../../src/edge/media-message.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import { FakeTime } from '../media/fake-time.ts';
 
 const LIMITS: FanOutLimits = {
-  maxBatchMs: 100,
   maxSocketBytes: 1_000,
   tooSlowMs: 5_000,
   servedReportMs: 2_000,
@@ -22,8 +23,8 @@ class FakeSocket implements MediaSocket {
   isOpen = true;
   closed: string | undefined;
 
-  send(message: Buffer): void {
-    this.messages.push(message);
+  send({ payload }: MediaMessage): void {
+    this.messages.push(payload);
   }
 
   close(_code: number, reason: string): void {
@@ -43,6 +44,9 @@ function* chunksIn(message: Buffer): Iterable<string> {
 let time: FakeTime;
 let deliveries: Delivery[];
 let fanOut: FanOut;
+let pace: BatchPace;
+/** What passes are timed by: it stands still unless a test says otherwise. */
+let watchMs: number;
 let bus: Bus;
 const counters = new Map<number, number>();
 
@@ -51,8 +55,10 @@ beforeEach(async () => {
   deliveries = [];
   counters.clear();
   bus = localBus();
+  watchMs = 0;
+  pace = new BatchPace(100, () => watchMs);
   bus.deliveries.subscribe((delivery) => deliveries.push(delivery));
-  fanOut = new FanOut('e1', 'news', time, time, LIMITS, bus);
+  fanOut = new FanOut('e1', 'news', { clock: time, timers: time, limits: LIMITS, bus, pace });
   // It asks for what it missed; there is nothing.
   await Promise.resolve();
   await Promise.resolve();
@@ -103,6 +109,33 @@ describe('the fan-out', () => {
   function begin2(): void {
     send(1, 'L', Flag.keyframe);
   }
+
+  test('sends chunks that come close together as one message where passes are dear, and the first after a pause at once', () => {
+    const socket = attach('v1');
+    open('v1', 1);
+    begin(1);
+    const before = socket.messages.length;
+    // The pace of a fan-out with a hundred times as many viewers: 40 ms.
+    for (let pass = 0; pass < 200; pass++)
+      pace.time('another program', () => {
+        watchMs += 3.2;
+      });
+    time.advance(1_000);
+    send(1, 'a');
+    expect(socket.messages.length - before).toBe(1);
+    time.advance(10);
+    send(1, 'b');
+    time.advance(15);
+    send(1, 'c');
+    time.advance(14);
+    expect(socket.messages.length - before).toBe(1);
+    time.advance(2);
+    expect(socket.messages.length - before).toBe(2);
+    expect(socket.got.endsWith(' a bc')).toBe(true);
+    time.advance(1_000);
+    send(1, 'd');
+    expect(socket.got.endsWith(' a bc d')).toBe(true);
+  });
 
   test('begins with a catch-up that is longer than a socket may hold, and does not take that for being slow', () => {
     send(1, 'P', Flag.preamble);

@@ -34,3 +34,21 @@ test('one that is not known yet is waited for, as long as it may be on its way',
   time.advance(400);
   expect(await never).toBe(false);
 });
+
+test('one that nobody comes with is forgotten when it expires, and not before', () => {
+  tickets.add(ofTicket);
+  time.advance(10_000);
+  tickets.add({ ...ofTicket, ticketHash: hashTicket(newTicket()) });
+  time.advance(14_999);
+  expect(tickets.unused).toBe(1);
+  time.advance(1);
+  expect(tickets.unused).toBe(0);
+});
+
+test('of one that was used or is void nothing is left to do', () => {
+  tickets.add(ofTicket);
+  tickets.take('news', ticket);
+  tickets.add(ofTicket);
+  tickets.forget('v1');
+  expect(time.waiting).toBe(0);
+});

@@ -106,10 +106,10 @@ export class AuthorityHost {
     const accept: typeof route.accept = (...asked) => {
       const take = route.accept(...asked);
       if (typeof take !== 'function') return take;
-      return (socket, authenticated) => {
+      return (socket, authenticated, stream) => {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
-        take(socket, authenticated);
+        take(socket, authenticated, stream);
       };
     };
     const { authority, clock } = this;

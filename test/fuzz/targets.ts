@@ -1,17 +1,17 @@
-import { amf0Target } from './amf0-target.ts';
-import { chunks } from './chunks.ts';
 import { config } from './config.ts';
-import { control } from './control.ts';
-import { encryptor } from './encryptor.ts';
-import { http } from './http.ts';
-import { jwe } from './jwe.ts';
-import { media } from './media.ts';
-import { receipts } from './receipts.ts';
-import { rtmpTarget } from './rtmp-target.ts';
-import { rtmpTcpTarget } from './rtmp-tcp-target.ts';
-import { server } from './server.ts';
+import { http } from './http/http.ts';
+import { media } from './http/media.ts';
+import { jwe } from './jose/jwe.ts';
+import { receipts } from './jose/receipts.ts';
+import { tokens } from './jose/tokens.ts';
+import { chunks } from './protocol/chunks.ts';
+import { control } from './protocol/control.ts';
+import { encryptor } from './protocol/encryptor.ts';
+import { server } from './protocol/server.ts';
+import { amf0Target } from './rtmp/amf0.ts';
+import { rtmpTarget } from './rtmp/rtmp.ts';
+import { rtmpTcpTarget } from './rtmp/rtmp-tcp.ts';
 import type { FuzzTarget } from './target.ts';
-import { tokens } from './tokens.ts';
 
 /** Everything that can be fuzzed. */
 // biome-ignore format: a line each

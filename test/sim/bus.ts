@@ -7,6 +7,8 @@ import type { SimProcess, SimTime } from './time.ts';
 interface Listening<T> {
   readonly process: SimProcess;
   readonly listener: T;
+  /** It has unsubscribed: what is on its way is for nobody. */
+  isOver?: boolean;
 }
 
 type ChunkListener = { chunk(chunk: SealedChunk): void; lost(): void };
@@ -84,9 +86,13 @@ export class SimBus {
           return () => undefined;
         },
         subscribe: (edge, listener) => {
-          this.#gates.set(edge, { process, listener });
+          const listening: Listening<GateListener> = { process, listener };
+          this.#gates.set(edge, listening);
           this.#askSnapshot(edge);
-          return () => this.#gates.delete(edge);
+          return () => {
+            listening.isOver = true;
+            if (this.#gates.get(edge) === listening) this.#gates.delete(edge);
+          };
         },
       },
       deliveries: {
@@ -118,7 +124,10 @@ export class SimBus {
 
   #join<T>(all: Set<Listening<T>>, one: Listening<T>): () => void {
     all.add(one);
-    return () => all.delete(one);
+    return () => {
+      one.isOver = true;
+      all.delete(one);
+    };
   }
 
   /** Now and then one is lost, comes twice, or late. */
@@ -149,7 +158,7 @@ export class SimBus {
     const atMs = Math.max(this.#arrivesMs.get(way) ?? 0, this.#time.nowMs + this.#latencyMs() + moreMs);
     this.#arrivesMs.set(way, atMs);
     this.#time.at(atMs, () => {
-      if (to.process.isAlive) deliver(to.listener);
+      if (to.process.isAlive && !to.isOver) deliver(to.listener);
     });
   }
 

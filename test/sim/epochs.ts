@@ -1,3 +1,4 @@
+import type { SpanMs } from '../../src/billing/viewing-record.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { FLV_HEADER_BYTES } from '../../src/media/flv.ts';
 import { SFrameOpener } from '../../src/sframe/node.ts';
@@ -12,8 +13,8 @@ const EPOCHS_KEPT = 6;
 interface Epoch {
   readonly run: string;
   readonly beganMs: number;
-  /** The authority has said so, and it is in the ledger: without that an epoch confirms nothing. */
-  isDurable: boolean;
+  /** From when on it counts by the ledger: without that an epoch confirms nothing. */
+  recordedMs: number | undefined;
   lastCounter: number;
   readonly opener: SFrameOpener | undefined;
   /** By counter. */
@@ -67,14 +68,25 @@ export class EpochWatch {
     if (epochs.has(epoch)) this.#fail(2, `epoch ${epoch} of ${program} began twice`);
     const key = this.#keyOf.get(`${program} ${epoch}`);
     const opener = key === undefined ? undefined : new SFrameOpener(CHUNK_SUITE, epoch, Buffer.from(key, 'hex'));
-    epochs.set(epoch, { run, beganMs: this.#time.nowMs, isDurable: false, lastCounter: -1, opener, chunks: new Map() });
+    epochs.set(epoch, { run, beganMs: this.#time.nowMs, recordedMs: undefined, lastCounter: -1, opener, chunks: new Map() });
     epochs.get(epoch - EPOCHS_KEPT)?.chunks.clear();
   }
 
-  durable(program: string, epoch: number): void {
+  /**
+   * Its beginning is in the ledger.
+   * @param slackMs by how much times from another host may be wrong
+   * @param settledMs when a viewing of the program ended last: an epoch that is heard of after that counts from there
+   */
+  durable(program: string, epoch: number, recordedMs: number, slackMs: number, settledMs: number): void {
     const known = this.#programs.get(program)?.get(epoch);
-    if (known === undefined) this.#fail(5, `epoch ${epoch} of ${program} is said to have begun, and has not`);
-    else known.isDurable = true;
+    if (known === undefined) {
+      this.#fail(5, `epoch ${epoch} of ${program} is said to have begun, and has not`);
+      return;
+    }
+    known.recordedMs ??= recordedMs;
+    const { beganMs } = known;
+    if (recordedMs < beganMs - slackMs || recordedMs > Math.max(beganMs, settledMs) + slackMs)
+      this.#fail(5, `epoch ${epoch} of ${program} is said to have begun at ${recordedMs} ms, and did at ${beganMs} ms`);
   }
 
   /** A chunk leaves an encryptor: what is in it came from a broadcaster that was let in. */
@@ -91,15 +103,19 @@ export class EpochWatch {
     if (plaintext !== undefined && (flags & Flag.preamble) === 0) this.#pictured(program, run, flags, plaintext);
   }
 
-  /** A chunk reaches a viewer. @returns what is wrong with it */
-  fault(program: string, epoch: number, counter: number, bytes: Buffer, slackMs: number): string | undefined {
+  /**
+   * A chunk reaches a viewer.
+   * @param heardMs when every edge has heard what was said at some time
+   * @returns what is wrong with it
+   */
+  fault(program: string, epoch: number, counter: number, bytes: Buffer, heardMs: (saidMs: number) => number): string | undefined {
     const known = this.#programs.get(program)?.get(epoch);
     if (known === undefined) return `a chunk of epoch ${epoch}, which never began`;
     const sealed = known.chunks.get(counter);
     if (sealed !== undefined && !sealed.equals(bytes)) return `chunk ${counter} of epoch ${epoch}, which is another`;
     if (sealed === undefined && counter > known.lastCounter) return `chunk ${counter} of epoch ${epoch}, which was never sealed`;
     const revokedMs = this.#revokedMs.get(`${this.#runs.get(known.run)?.boot} ${program}`);
-    if (revokedMs !== undefined && this.#time.nowMs > revokedMs + slackMs) return `a chunk of an encryptor that was revoked`;
+    if (revokedMs !== undefined && this.#time.nowMs > heardMs(revokedMs)) return `a chunk of an encryptor that was revoked`;
     return undefined;
   }
 
@@ -108,14 +124,17 @@ export class EpochWatch {
     for (const program of programs) this.#revokedMs.set(`${process.boot} ${program}`, this.#time.nowMs);
   }
 
-  /** When an epoch truly lasted; undefined where it confirms nothing. */
-  lasted(program: string, epoch: number): { readonly fromMs: number; readonly toMs: number } | undefined {
+  /** When an epoch truly lasted, or as the ledger has it; undefined where it confirms nothing. */
+  lasted(program: string, epoch: number, by: 'truth' | 'ledger' = 'truth'): SpanMs | undefined {
     const epochs = this.#programs.get(program);
     const known = epochs?.get(epoch);
-    if (epochs === undefined || known?.isDurable !== true) return undefined;
+    if (epochs === undefined || known?.recordedMs === undefined) return undefined;
+    const fromMs = by === 'truth' ? known.beganMs : known.recordedMs;
     let next = epoch + 1;
-    while (next <= this.#last && epochs.get(next)?.isDurable !== true) next++;
-    return { fromMs: known.beganMs, toMs: epochs.get(next)?.beganMs ?? this.#time.nowMs };
+    while (next <= this.#last && epochs.get(next)?.recordedMs === undefined) next++;
+    const after = epochs.get(next);
+    const toMs = (by === 'truth' ? after?.beganMs : after?.recordedMs) ?? this.#time.nowMs;
+    return { fromMs, toMs: Math.max(fromMs, toMs) };
   }
 
   #pictured(program: string, run: string, flags: number, plaintext: Buffer): void {

@@ -28,6 +28,9 @@ const INTERRUPTED_MS = 10_000;
 
 const ON_THE_WAY_MS = 1_000;
 
+/** After the bus was out, edges ask for all gates at once: there and back, each 80 ms at most. */
+const SNAPSHOT_MS = 200;
+
 /** Edges report every 2 s. */
 const LAST_REPORT_MS = 2_000;
 
@@ -71,11 +74,13 @@ export class Oracle {
   readonly epochs: EpochWatch;
   readonly debts = new DebtWatch();
   #violation: Violation | undefined;
-  /** Until then edges may not have heard that a gate is closed: a named allowance, of a second. */
+  /** Until then edges may not have heard that a gate is closed: a named allowance. */
   #deafUntilMs = 0;
   #interruptedMs = Number.NEGATIVE_INFINITY;
   /** When each viewer of a program was granted a catch-up last. */
   readonly #catchUps = new Map<string, number>();
+  /** When a viewing of each program ended last. */
+  readonly #settledMs = new Map<string, number>();
   /** For figures. */
   readonly counts: Record<string, number> = {};
 
@@ -123,9 +128,12 @@ export class Oracle {
       if (seen !== undefined) {
         seen.hasEnded = true;
         this.debts.ended(entry.viewing, seen, process.startedMs + stampedMs);
+        const settledMs = Math.max(process.startedMs + entry.atMs, this.#settledMs.get(seen.program) ?? 0);
+        this.#settledMs.set(seen.program, settledMs);
       }
     } else if (entry.kind === 'epoch-begun') {
-      this.epochs.durable(entry.program, entry.epoch);
+      const { program, epoch, atMs } = entry;
+      this.epochs.durable(program, epoch, process.startedMs + atMs, this.#slackMs, this.#settledMs.get(program) ?? 0);
     }
   }
 
@@ -184,7 +192,12 @@ export class Oracle {
 
   /** Nothing that was said in the meantime has reached the edges. */
   outageEnded(): void {
-    this.#deafUntilMs = this.#time.nowMs + 1_000;
+    this.#deafUntilMs = this.#time.nowMs + SNAPSHOT_MS;
+  }
+
+  /** When every edge has heard what was said at some time, at the latest. */
+  #heardMs(saidMs: number): number {
+    return Math.max(saidMs, this.#deafUntilMs) + this.#slackMs;
   }
 
   /** An edge is told of a ticket. */
@@ -207,15 +220,9 @@ export class Oracle {
   chunkSent(viewing: string, { epoch, counter, bytes }: WireChunk, fanOut: string): void {
     const seen = this.#seen(viewing);
     if (!seen.receipts.has(epoch)) this.fail(3, `${viewing} was sent a chunk of epoch ${epoch}, whose receipt is not durable`);
-    const fault = this.epochs.fault(
-      seen.program,
-      epoch,
-      counter,
-      bytes,
-      Math.max(0, this.#deafUntilMs - this.#time.nowMs) + this.#slackMs,
-    );
+    const fault = this.epochs.fault(seen.program, epoch, counter, bytes, (saidMs) => this.#heardMs(saidMs));
     if (fault !== undefined) this.fail(9, `${viewing} was sent ${fault}`);
-    if (seen.closedMs !== undefined && this.#time.nowMs > Math.max(seen.closedMs, this.#deafUntilMs) + this.#slackMs)
+    if (seen.closedMs !== undefined && this.#time.nowMs > this.#heardMs(seen.closedMs))
       this.fail(5, `${viewing} was sent a chunk after its end at ${seen.closedMs} ms`);
     const sends = seen.sends.get(fanOut) ?? [];
     seen.sends.set(fanOut, sends);
@@ -275,15 +282,17 @@ export class Oracle {
       this.fail(5, `${record.viewing} is billed ${billedMs} ms, but was served ${totalMs(paidFor)} ms of what it confirmed`);
     // What an edge that was left says when all is over is not waited for.
     const unheardMs = LAST_REPORT_MS * Math.max(0, seen.sentTo.size - 1);
-    if (seen.gaveAway.size === 0 && billedMs + slackMs + unheardMs < totalMs(paidFor))
-      this.fail(5, `${record.viewing} is billed ${billedMs} ms only of ${totalMs(paidFor)} ms (${record.endedBy})`);
+    const dueMs = totalMs(intersect(intersect(lasted, this.#confirmed(seen, 'ledger')), paidFor));
+    if (seen.gaveAway.size === 0 && billedMs + slackMs + unheardMs < dueMs)
+      this.fail(5, `${record.viewing} is billed ${billedMs} ms only of ${dueMs} ms (${record.endedBy})`);
   }
 
   /** Whatever was served: no time is confirmed that no receipt covers. */
   #checkConfirmed({ viewing, confirmed }: ViewingRecord, seen: Seen): void {
     const { startedMs } = seen.process;
     const spans = confirmed.map(({ fromMs, toMs }) => ({ fromMs: fromMs + startedMs, toMs: toMs + startedMs }));
-    const beyondMs = totalMs(spans) - totalMs(intersect(spans, this.#confirmed(seen)));
+    const covered = normalise([...this.#confirmed(seen), ...this.#confirmed(seen, 'ledger')]);
+    const beyondMs = totalMs(spans) - totalMs(intersect(spans, covered));
     if (beyondMs > this.#slackMs * (spans.length + 1))
       this.fail(5, `${viewing} has ${beyondMs} ms confirmed which none of its receipts covers`);
   }
@@ -335,9 +344,9 @@ export class Oracle {
     return endedMs === undefined ? this.#time.nowMs : process.startedMs + endedMs;
   }
 
-  #confirmed(seen: Seen): SpanMs[] {
+  #confirmed(seen: Seen, by: 'truth' | 'ledger' = 'truth'): SpanMs[] {
     const spans = [...seen.receipts].flatMap(([epoch, { stampedMs }]) => {
-      const lasted = this.epochs.lasted(seen.program, epoch);
+      const lasted = this.epochs.lasted(seen.program, epoch, by);
       return lasted === undefined ? [] : [{ ...lasted, fromMs: Math.max(lasted.fromMs, stampedMs) }];
     });
     return normalise(spans);

@@ -1,6 +1,7 @@
 import type { Channel } from '../../src/authority/outbox.ts';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
 import type { MediaSocket } from '../../src/edge/delivery.ts';
+import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { openUpdate, proofOf, resumeOf } from './exchange.ts';
 import type { Random } from './random.ts';
@@ -275,9 +276,9 @@ export class SimMediaSocket implements MediaSocket {
     this.#detach = detach;
   }
 
-  send(message: Buffer): void {
-    if (this.#clogged) this.bufferedBytes += message.length;
-    this.#world.sentMedia(this, message);
+  send({ payload }: MediaMessage): void {
+    if (this.#clogged) this.bufferedBytes += payload.length;
+    this.#world.sentMedia(this, payload);
   }
 
   close(_code?: number, reason?: string): void {

@@ -18,7 +18,8 @@ import { type Fault, NO_FAULT, type Seams } from './seams.ts';
 import { SimProcess, SimTime } from './time.ts';
 import type { SimChannel, SimMediaSocket, SimViewer } from './viewer.ts';
 
-const CLOSE_MS = 16_000;
+/** The bus may be out for 6 s of it; 10 s after that, and a second more, edges let go of a program that nobody watches. */
+const CLOSE_MS = 20_000;
 /** One run in so many is looked through for whatever could grow, which takes as long as a run. */
 const GROWTH_EVERY = 10;
 const GROWTH_MS = 25_000;

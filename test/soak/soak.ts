@@ -1,8 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openReader } from '../../src/ledger/reader.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
-import { lightClip, publish } from '../e2e/clip.ts';
+import { Broadcasters } from '../e2e/broadcasters.ts';
 import { RelayProcess, Scratch, signedToken, until } from '../e2e/relay-process.ts';
 import { Random } from '../sim/random.ts';
 import { Audience } from './audience.ts';
@@ -114,25 +113,4 @@ async function livePrograms(httpUrl: string): Promise<number> {
   const response = await fetch(`${httpUrl}/v1/programs`);
   const { programs } = (await response.json()) as { programs: { live: boolean }[] };
   return programs.filter(({ live }) => live).length;
-}
-
-/** Encoders that connect again whenever their clip is at its end. */
-class Broadcasters {
-  readonly #running = new Set<ChildProcess>();
-  #over = false;
-
-  start(url: string): void {
-    if (this.#over) return;
-    const child = publish(lightClip(), url);
-    this.#running.add(child);
-    child.once('exit', () => {
-      this.#running.delete(child);
-      this.start(url);
-    });
-  }
-
-  stop(): void {
-    this.#over = true;
-    for (const child of this.#running) child.kill('SIGKILL');
-  }
 }
