@@ -6,12 +6,14 @@ import { RawViewer } from '../test/e2e/raw-viewer.ts';
 import { RelayProcess, Scratch, signedToken, until } from '../test/e2e/relay-process.ts';
 import { chunksIn } from '../test/e2e/wire-chunk.ts';
 import { sample } from '../test/soak/series.ts';
+import { curves } from './curves.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PeerKind, PeerReport } from './ingest-peer.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
 import { quantile } from './quantile.ts';
+import { merged } from './settings.ts';
 import { BITS_PER_SECOND, hostMs, picturesIn } from './stamped-stream.ts';
-import type { Benchmark } from './table.ts';
+import type { Benchmark, BenchmarkOptions } from './table.ts';
 
 const tariff = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
 
@@ -40,15 +42,17 @@ interface Taken {
  * How many broadcasters one relay takes: CPU from RTMP to sealed chunks, beside a floor that reads the same bytes and forgets them, and
  * beside node-media-server. One viewer's pictures tell the delay. The last row is one broadcaster as fast as it is read.
  */
-export const ingest: Benchmark = async ({ smoke, note }) => {
+export const ingest: Benchmark = async (options) => {
+  const { smoke, note } = options;
   const window = smoke ? { warmUpMs: 200, forMs: 500 } : { warmUpMs: 2_000, forMs: 5_000 };
   const rows = [];
   for (const publishers of smoke ? [2] : [1, 10, 30, 100]) {
     note(`${publishers} broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`);
-    rows.push(await row(`${publishers}`, publishers, 'real-time', window));
+    rows.push(await row(`${publishers}`, publishers, 'real-time', window, options));
   }
+  const plot = plotOf(rows);
   note('one broadcaster, as fast as it is read');
-  rows.push(await row('1, as fast as it goes', 1, 'unpaced', window));
+  rows.push(await row('1, as fast as it goes', 1, 'unpaced', window, options));
   return {
     columns: [
       'broadcasters',
@@ -62,12 +66,32 @@ export const ingest: Benchmark = async ({ smoke, note }) => {
       'unread KB at most',
     ],
     rows,
+    plot,
   };
 };
 
-async function row(title: string, publishers: number, pace: PublishersOptions['pace'], window: Window) {
+const plotOf = (rows: readonly (readonly (string | number)[])[]): string => {
+  const column = (at: number) => rows.map((row): [number, number] => [Number(row[0]), Number(row[at])]);
+  return curves({
+    title: 'CPU seconds for each gigabyte that broadcasters send',
+    xLabel: `broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`,
+    curves: [
+      { name: 'node-media-server, unencrypted', colour: '#8a8a8a', points: column(5) },
+      { name: 'Tollcast', colour: '#2f6fb5', points: column(3) },
+      { name: 'floor: reads only', colour: '#c8641a', points: column(4) },
+    ],
+  });
+};
+
+async function row(
+  title: string,
+  publishers: number,
+  pace: PublishersOptions['pace'],
+  window: Window,
+  options: BenchmarkOptions,
+) {
   const delaysMs: number[] = [];
-  const ours = await ofRelay(publishers, pace, window, delaysMs);
+  const ours = await ofRelay(publishers, pace, window, delaysMs, options);
   const floor = await ofPeer('discard', publishers, pace, window);
   const peer = await ofPeer('node-media-server', publishers, pace, window);
   return [
@@ -83,12 +107,17 @@ async function row(title: string, publishers: number, pace: PublishersOptions['p
   ];
 }
 
-async function ofRelay(publishers: number, pace: PublishersOptions['pace'], window: Window, delaysMs: number[]): Promise<Taken> {
+async function ofRelay(
+  publishers: number,
+  pace: PublishersOptions['pace'],
+  window: Window,
+  delaysMs: number[],
+  { settings, profile }: BenchmarkOptions,
+): Promise<Taken> {
   using scratch = new Scratch();
-  const relay = await RelayProcess.start(scratch, {
-    rtmp: { port: 0, maxConnectionsPerAddress: publishers },
-    log: { level: 'warn' },
-  });
+  const config = { rtmp: { port: 0, maxConnectionsPerAddress: publishers }, log: { level: 'warn' } };
+  const env = profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
+  const relay = await RelayProcess.start(scratch, merged(config, settings), env);
   try {
     const streams = Array.from({ length: publishers }, (_, index) => {
       const name = `program-${index}`;

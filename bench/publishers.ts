@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Peer } from '../test/ingest/peer.ts';
-import { StampedStream } from './stamped-stream.ts';
+import { BITS_PER_SECOND, StampedStream } from './stamped-stream.ts';
 
 /** Started as a process of its own: publishers that are no part of what is measured. */
 export interface PublishersOptions {
@@ -11,6 +11,7 @@ export interface PublishersOptions {
   readonly speaks: 'rtmp' | 'bytes';
   /** As cameras do, or as fast as they are read. */
   readonly pace: 'real-time' | 'unpaced';
+  readonly bitsPerSecond?: number;
 }
 
 /** Sent once all are publishing, and again for each message that it is sent. */
@@ -25,14 +26,14 @@ const TICK_MS = 4;
 /** Unpaced, the same messages are sent again and again: making each would take longer than the server needs for it. */
 const BLOCK_MS = 2_000;
 
-async function publish({ port, streams, speaks, pace }: PublishersOptions): Promise<void> {
+async function publish({ port, streams, speaks, pace, bitsPerSecond = BITS_PER_SECOND }: PublishersOptions): Promise<void> {
   const sockets: Socket[] = [];
   for (const [index, stream] of streams.entries()) {
     const socket = speaks === 'rtmp' ? await published(port, stream) : await connected(port);
     sockets.push(socket);
-    if (pace === 'unpaced') pour(socket);
+    if (pace === 'unpaced') pour(socket, bitsPerSecond);
     // Not all of them have a picture at the same moment.
-    else play(socket, (index * 997) % BLOCK_MS);
+    else play(socket, bitsPerSecond, (index * 997) % BLOCK_MS);
   }
   const report = () => {
     const sentBytes = sockets.reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0);
@@ -57,8 +58,8 @@ async function connected(port: number): Promise<Socket> {
   return socket;
 }
 
-function play(socket: Socket, phaseMs: number): void {
-  const stream = new StampedStream();
+function play(socket: Socket, bitsPerSecond: number, phaseMs: number): void {
+  const stream = new StampedStream(bitsPerSecond);
   socket.write(stream.opening);
   const beganMs = performance.now() + phaseMs;
   setInterval(() => {
@@ -66,8 +67,8 @@ function play(socket: Socket, phaseMs: number): void {
   }, TICK_MS);
 }
 
-function pour(socket: Socket): void {
-  const stream = new StampedStream();
+function pour(socket: Socket, bitsPerSecond: number): void {
+  const stream = new StampedStream(bitsPerSecond);
   socket.write(stream.opening);
   const messages: Buffer[] = [];
   while (stream.dueMs < BLOCK_MS) messages.push(stream.next());

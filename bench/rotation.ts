@@ -12,10 +12,8 @@ interface Load {
   readonly periods: number;
 }
 
-const LOADS: readonly Load[] = [
-  { viewers: 1_000, periodMs: 10_000, comingPerSecond: 200, periods: 2 },
-  { viewers: 10_000, periodMs: 10_000, comingPerSecond: 250, periods: 2 },
-];
+const loads = ({ viewers = [1_000, 10_000] }: BenchmarkOptions): readonly Load[] =>
+  viewers.map((viewers) => ({ viewers, periodMs: 10_000, comingPerSecond: 250, periods: 2 }));
 const SMOKE_LOADS: readonly Load[] = [{ viewers: 10, periodMs: 1_000, comingPerSecond: 100, periods: 1 }];
 
 const IDLE_MS = 3_000;
@@ -29,7 +27,7 @@ const SPREAD = 0.3;
  */
 export const rotation: Benchmark = async (options) => {
   const rows = [];
-  for (const load of options.smoke ? SMOKE_LOADS : LOADS) rows.push(await row(load, options));
+  for (const load of options.smoke ? SMOKE_LOADS : loads(options)) rows.push(await row(load, options));
   return {
     columns: [
       'viewers',

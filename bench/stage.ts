@@ -7,6 +7,7 @@ import type { CrowdOptions, CrowdReport } from './crowd.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
 import { merged, type Settings } from './settings.ts';
+import { BITS_PER_SECOND } from './stamped-stream.ts';
 
 export const PROGRAM = 'concert';
 export const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
@@ -35,7 +36,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** @param profile a folder that the relay leaves a CPU profile of each of its threads in */
-  static async start(config: Settings = {}, profile?: string): Promise<Stage> {
+  static async start(config: Settings = {}, profile?: string, bitsPerSecond = BITS_PER_SECOND): Promise<Stage> {
     const scratch = new Scratch();
     const env = profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
     const relay = await RelayProcess.start(scratch, merged(ROOM, config), env);
@@ -47,6 +48,7 @@ export class Stage implements AsyncDisposable {
         streams: [`${PROGRAM}?key=${streamKey}`],
         speaks: 'rtmp',
         pace: 'real-time',
+        bitsPerSecond,
       } satisfies PublishersOptions),
     );
     await until(() => relay.isLive(), 'the program is live');

@@ -1,14 +1,13 @@
 import { encodeMessage, MessageType } from '../src/ingest/rtmp-message.ts';
 
-/** What a broadcaster of 2.7 Mbit/s sends: 25 pictures a second with a keyframe every two, and sound. */
+/** What a broadcaster sends as a rule. */
 export const BITS_PER_SECOND = 2_700_000;
 
 export const PICTURE_MS = 40;
 const SOUND_MS = 1_024 / 44.1;
 const PICTURES_A_GROUP = 50;
 const SOUND_BYTES = 250;
-const PICTURE_BYTES = 12_330;
-const KEYFRAME_BYTES = 4 * PICTURE_BYTES;
+const KEYFRAME_PICTURES = 4;
 
 /** AVC, coded frames, no composition offset; then the time at which it was sent. */
 const STAMP_AT = 5;
@@ -16,15 +15,29 @@ const KEYFRAME = 0x17;
 const PICTURE = 0x27;
 const AAC = 0xaf;
 
-const filler = Buffer.alloc(KEYFRAME_BYTES, 0x5a);
+const filler = Buffer.alloc(65_536, 0x5a);
+
+/** How large a picture may be for a stream of so much, with its sound and its larger keyframes. */
+function pictureBytes(bitsPerSecond: number): number {
+  const bytesAGroup = (bitsPerSecond / 8 - (SOUND_BYTES * 1_000) / SOUND_MS) * ((PICTURES_A_GROUP * PICTURE_MS) / 1_000);
+  return Math.round(bytesAGroup / (PICTURES_A_GROUP - 1 + KEYFRAME_PICTURES));
+}
 
 /** This host's monotonic time in milliseconds, with fractions: the same in each of its processes. */
 export const hostMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-/** One broadcaster's RTMP messages in order, each with the time on the stream's own timeline at which it is due. */
+/**
+ * One broadcaster's RTMP messages in order, each with the time on the stream's own timeline at which it is due: 25 pictures a second
+ * with a keyframe every two, and sound.
+ */
 export class StampedStream {
+  readonly #pictureBytes: number;
   #pictures = 0;
   #sounds = 0;
+
+  constructor(bitsPerSecond: number) {
+    this.#pictureBytes = pictureBytes(bitsPerSecond);
+  }
 
   /** Decoder configurations, to begin with. Nobody decodes what follows. */
   get opening(): Buffer {
@@ -49,7 +62,7 @@ export class StampedStream {
 
   #picture(dueMs: number): Buffer {
     const isKeyframe = this.#pictures++ % PICTURES_A_GROUP === 0;
-    const payload = Buffer.from(filler.subarray(0, isKeyframe ? KEYFRAME_BYTES : PICTURE_BYTES));
+    const payload = Buffer.from(filler.subarray(0, this.#pictureBytes * (isKeyframe ? KEYFRAME_PICTURES : 1)));
     payload.set([isKeyframe ? KEYFRAME : PICTURE, 1, 0, 0, 0]);
     payload.writeDoubleBE(hostMs(), STAMP_AT);
     return message(MessageType.video, dueMs, payload);

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { appendNow } from '../../src/ledger/chain-writer.ts';
 import { openToRead, openToWrite } from '../../src/ledger/database.ts';
 import { MIGRATIONS, type Migration, migrate, schemaVersion } from '../../src/ledger/migrations.ts';
+import { verifyLedger } from '../../src/ledger/verify.ts';
 import { codeOf, manualClock, newFolder, newLedgerFile, tamper, viewingsIn } from './support.ts';
 import { consent } from './support-entries.ts';
 
@@ -126,4 +127,23 @@ describe('the viewings of one token', () => {
     expect(viewingsIn(file)).toEqual(before);
     expect(before).toHaveLength(1);
   });
+});
+
+test('a ledger that has a row for each report of served time is made one that has them together', () => {
+  const file = created();
+  appendNow(file, manualClock('relay'), () => [
+    { kind: 'broadcast-started', program: 'p', broadcast: 'b' },
+    consent('v', 'ann'),
+    { kind: 'served', program: 'p', epoch: 1, spans: [['v', 0, 2_000]] },
+    { kind: 'served', program: 'p', epoch: 1, spans: [['v', 2_000, 4_000]] },
+  ]);
+  const before = viewingsIn(file);
+  tamper(file, (db) => {
+    db.exec('UPDATE served SET to_ms = 2000; INSERT INTO served SELECT viewing, 2000, 4000 FROM served');
+    db.pragma('user_version = 3');
+  });
+  openToWrite(file).close();
+  expect(verifyLedger(file)).toMatchObject({ ok: true });
+  expect(viewingsIn(file)).toEqual(before);
+  expect(before[0]?.served).toEqual([{ fromMs: 0, toMs: 4_000 }]);
 });

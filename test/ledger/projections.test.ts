@@ -82,6 +82,42 @@ function confirmedBy(happenings: readonly Happening[]): Confirmed[] {
     .sort((a, b) => a.viewing.localeCompare(b.viewing) || a.epoch - b.epoch);
 }
 
+const BEGUN: readonly Happening[] = [
+  { atMs: 0, entry: { kind: 'broadcast-started', program: 'p', broadcast: 'b' } },
+  { atMs: 0, entry: { kind: 'epoch-reserved', program: 'p', broadcast: 'b', epoch: 1 } },
+  { atMs: 0, entry: { kind: 'epoch-begun', program: 'p', broadcast: 'b', epoch: 1, atMs: 0 } },
+];
+
+/** The milliseconds of each viewing, by its name. */
+type Served = Record<string, number[]>;
+
+function servedIn(db: Database.Database): Served {
+  const rows = db
+    .prepare<[], { viewing: string; fromMs: number; toMs: number }>(
+      'SELECT v.viewing, s.from_ms AS fromMs, s.to_ms AS toMs FROM served s JOIN viewing v ON v.id = s.viewing',
+    )
+    .all();
+  return millisecondsOf(rows.map(({ viewing, fromMs, toMs }) => [viewing, fromMs, toMs]));
+}
+
+function servedBy(happenings: readonly Happening[]): Served {
+  const [watched, spans] = [new Set<string>(), [] as [string, number, number][]];
+  const broadcasts = new Set<string>();
+  for (const { entry } of happenings) {
+    if (entry.kind === 'broadcast-started') broadcasts.add(entry.broadcast);
+    if (entry.kind === 'consent' && broadcasts.has(entry.broadcast)) watched.add(entry.viewing);
+    if (entry.kind === 'served') spans.push(...entry.spans.filter(([viewing]) => watched.has(viewing)));
+  }
+  return millisecondsOf(spans);
+}
+
+function millisecondsOf(spans: readonly (readonly [viewing: string, fromMs: number, toMs: number])[]): Served {
+  const served = new Map<string, Set<number>>();
+  for (const [viewing, fromMs, toMs] of spans)
+    for (let ms = fromMs; ms < toMs; ms++) served.set(viewing, (served.get(viewing) ?? new Set()).add(ms));
+  return Object.fromEntries([...served].map(([viewing, ms]) => [viewing, [...ms].sort((a, b) => a - b)]));
+}
+
 describe('the projections', () => {
   test('are the same when they are made anew from the entries, however these were grouped', () => {
     fc.assert(
@@ -102,6 +138,24 @@ describe('the projections', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('have of each viewing exactly the time that was served, and one row of what went on without a gap', () => {
+    fc.assert(
+      fc.property(history, (happenings) => {
+        const db = ledgerOf(happenings, 4);
+        expect(servedIn(db)).toEqual(servedBy(happenings));
+      }),
+      { numRuns: 300 },
+    );
+    const reports = Array.from({ length: 100 }, (_, index): Happening => {
+      const toMs = (index + 1) * 2_000;
+      return { atMs: toMs, entry: { kind: 'served', program: 'p', epoch: 1, spans: [['v', toMs - 2_000, toMs]] } };
+    });
+    const rows = ledgerOf([...BEGUN, { atMs: 0, entry: consent('v', 'ann') }, ...reports], 10)
+      .prepare('SELECT * FROM served')
+      .all();
+    expect(rows).toMatchObject([{ from_ms: 0, to_ms: 200_000 }]);
   });
 
   test('leave an epoch that was reserved and never begun without confirmed time', () => {
