@@ -7,10 +7,10 @@ import type { DataFolder } from './config/data-folder.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { authorityRole } from './roles/authority-role.ts';
 import { busRole } from './roles/bus-role.ts';
-import { edgeRole } from './roles/edge-role.ts';
 import { type EncryptorRole, encryptorRole } from './roles/encryptor-role.ts';
 import { type Host, type Running, running } from './roles/host.ts';
 import { httpRole } from './roles/http-role.ts';
+import { mediaRole } from './roles/media-role.ts';
 
 export interface Relay extends Running, EncryptorRole {
   /** Where viewers and operators reach it. */
@@ -25,10 +25,10 @@ export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): 
   running(log, async (host) => {
     const http = httpRole(host, { ...config, pingMs: config.viewers.pingMs });
     const bus = await relayBus(host, config);
-    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: LOCAL_EDGE });
+    const media = await mediaRole(host, { config, bus, http, edge: LOCAL_EDGE });
     const { authority, sockets } = await authorityRole(host, { config, data, bus, http });
-    const httpUrl = await http.listen([...sockets, ...edge.sockets]);
-    edge.announce('');
+    const httpUrl = await http.listen([...sockets, ...media.sockets]);
+    media.announce(media.url ?? '');
     const encryptor = await encryptorRole(host, { config, bus, keys: localKeySource(authority) });
     host.onClose(() => authority.close());
     return { httpUrl, ...encryptor };
