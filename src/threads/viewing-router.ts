@@ -88,7 +88,7 @@ export class ViewingRouter {
   lost(thread: MediaThread): void {
     this.#threads.delete(thread);
     for (const routed of [...this.#viewings.values()]) {
-      if (routed.claimant?.thread === thread) routed.claimant = undefined;
+      if (routed.claimant?.thread === thread) this.#refuseClaimant(routed);
       if (routed.thread === thread) this.#letGo(routed);
     }
   }
