@@ -9,6 +9,8 @@ import { mediaRole } from './roles/media-role.ts';
 export interface EdgeServer extends Running {
   /** Where viewers are sent. */
   readonly publicUrl: string;
+  /** Where operators reach it, if not there. */
+  readonly httpUrl: string | undefined;
 }
 
 /** What a ticket may take over NATS, longer than what its viewer takes. */
@@ -23,5 +25,5 @@ export const startEdge = (config: EdgeConfig, log: Logger): Promise<EdgeServer> 
     const httpUrl = await http.listen(media.sockets);
     const publicUrl = media.url ?? reachableUrl('publicUrl', config.publicUrl, httpUrl);
     media.announce(publicUrl);
-    return { publicUrl };
+    return { publicUrl, httpUrl: media.url === undefined ? undefined : httpUrl };
   });

@@ -15,6 +15,8 @@ import { mediaRole } from './roles/media-role.ts';
 export interface Relay extends Running, EncryptorRole {
   /** Where viewers and operators reach it. */
   readonly httpUrl: string;
+  /** Where viewers are sent for media, if not there. */
+  readonly mediaUrl: string | undefined;
 }
 
 /** The relay's own edge, in whose name no edge elsewhere is heard (bus/joined-bus.ts). */
@@ -31,7 +33,7 @@ export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): 
     media.announce(media.url ?? '');
     const encryptor = await encryptorRole(host, { config, bus, keys: localKeySource(authority) });
     host.onClose(() => authority.close());
-    return { httpUrl, ...encryptor };
+    return { httpUrl, mediaUrl: media.url, ...encryptor };
   });
 
 async function relayBus(host: Host, { nats }: RelayConfig): Promise<Bus> {

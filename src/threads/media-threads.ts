@@ -126,30 +126,32 @@ export class MediaThreads {
   async #startAll(): Promise<void> {
     const [first, ...others] = this.#places;
     if (first === undefined) return;
+    await this.#probe();
+    const started = this.#start(first);
     // Where the port is to be any free one, the first of them finds it.
-    await this.#start(first);
-    this.#url = first.worker?.url ?? '';
-    this.#port = Number(new URL(this.#url).port);
-    await Promise.all(others.map((place) => this.#start(place)));
+    if (this.#port === 0) await started;
+    await Promise.all([started, ...others.map((place) => this.#start(place))]);
     this.#look();
   }
 
   /** Resolves once it listens. @throws TollcastError */
   async #start(place: Place): Promise<void> {
     const { settings, tls, clock } = this.#options;
-    if (!this.#workers.some(({ url }) => url !== undefined)) await this.#probe();
     const certificate = tls === undefined ? undefined : { cert: tls.cert, key: tls.key };
     const http = { ...settings.http, port: this.#port };
-    place.startedMs = clock.nowMs();
-    place.worker = new MediaWorker(
+    const worker = new MediaWorker(
       place.number,
       { ...settings, http, certificate },
       {
-        message: (worker, message) => this.#receive(worker, message),
-        ended: (worker, error) => this.#ended(place, worker, error),
+        message: (from, message) => this.#receive(from, message),
+        ended: (dead, error) => this.#ended(place, dead, error),
       },
     );
-    await this.#await(place.worker);
+    place.worker = worker;
+    place.startedMs = clock.nowMs();
+    await this.#await(worker);
+    this.#url = worker.url ?? this.#url;
+    this.#port = Number(new URL(this.#url).port);
   }
 
   /** Whoever shares a port by `reusePort` finds it free though another process has it, that shares it as well. */
@@ -221,8 +223,7 @@ export class MediaThreads {
   #restart(place: Place): void {
     const { timers, log } = this.#options;
     timers.after(backOffMs(place.attempts++, Math.random(), RESTART), () => {
-      if (this.#isClosing) return;
-      this.#start(place).catch((error) => {
+      this.#startAgain(place).catch((error) => {
         if (this.#isClosing) return;
         log.error({ thread: place.number, err: error }, 'a media thread could not be started again; trying again');
         this.#restart(place);
@@ -230,9 +231,15 @@ export class MediaThreads {
     });
   }
 
+  async #startAgain(place: Place): Promise<void> {
+    if (!this.#workers.some(({ url }) => url !== undefined)) await this.#probe();
+    if (!this.#isClosing) await this.#start(place);
+  }
+
   /** Ends one that hangs: then it is started again. */
   #look(): void {
-    for (const worker of this.#workers) if (++worker.silentLooks > MAX_SILENT_LOOKS) worker.terminate();
+    const cause = () => new Error(`it gave no sign of life for ${MAX_SILENT_LOOKS * FIGURES_MS} ms`);
+    for (const worker of this.#workers) if (++worker.silentLooks > MAX_SILENT_LOOKS) worker.terminate(cause());
     this.#cancelLook = this.#options.timers.after(FIGURES_MS, () => this.#look());
   }
 

@@ -13,6 +13,7 @@ export class MediaWorker implements MediaThread {
   /** Among the threads: 1, 2, 3 … */
   readonly number: number;
   readonly #worker: Worker;
+  #cause: unknown;
   readonly #exited = Promise.withResolvers<void>();
   /** The latest that it said of itself. */
   figures: ThreadFigures = NO_FIGURES;
@@ -27,14 +28,13 @@ export class MediaWorker implements MediaThread {
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const url = new URL(`../media-thread${extension}`, import.meta.url);
     this.#worker = new Worker(url, { workerData: settings, name: `media ${number}` });
-    let error: unknown;
     this.#worker.on('message', (message: FromThread) => events.message(this, message));
     this.#worker.on('error', (cause) => {
-      error = cause;
+      this.#cause = cause;
     });
     this.#worker.on('exit', () => {
       this.#exited.resolve();
-      events.ended(this, error);
+      events.ended(this, this.#cause);
     });
   }
 
@@ -47,7 +47,9 @@ export class MediaWorker implements MediaThread {
     return this.#exited.promise;
   }
 
-  terminate(): void {
+  /** @param cause where it is to be told as why it ended */
+  terminate(cause?: Error): void {
+    this.#cause = cause;
     void this.#worker.terminate();
   }
 }
