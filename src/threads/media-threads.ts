@@ -50,6 +50,8 @@ export class MediaThreads {
   /** Told of each worker once: that it listens, that it is about to close. */
   readonly #awaited = new Map<MediaWorker, PromiseWithResolvers<void>>();
   #port: number;
+  /** Whether the port is free; undefined while nobody asks. */
+  #probing: Promise<void> | undefined;
   #url = '';
   #isClosing = false;
   #cancelLook: () => void = () => undefined;
@@ -232,7 +234,9 @@ export class MediaThreads {
   }
 
   async #startAgain(place: Place): Promise<void> {
-    if (!this.#workers.some(({ url }) => url !== undefined)) await this.#probe();
+    // Where there is another thread, it is that which has the port, or is about to.
+    if (this.#workers.length === 0) this.#probing ??= this.#probe().finally(() => (this.#probing = undefined));
+    await this.#probing;
     if (!this.#isClosing) await this.#start(place);
   }
 
