@@ -32,6 +32,7 @@ port.on('message', (message: ToThread) => {
       void close();
       return;
     case 'gate':
+    case 'snapshot':
     case 'chunk':
     case 'lost':
     case 'caught-up':

@@ -24,6 +24,8 @@ export interface ThreadSettings {
 /** From the main thread, in order. */
 export type ToThread =
   | { readonly type: 'gate'; readonly change: GateChange }
+  /** All that the thread should have open. */
+  | { readonly type: 'snapshot'; readonly changes: readonly GateChange[] }
   | { readonly type: 'chunk'; readonly program: string; readonly chunk: SealedChunk }
   /** Chunks are missing: what joiners need now is to be asked for. */
   | { readonly type: 'lost'; readonly program: string }

@@ -1,10 +1,10 @@
-import type { Bus, ChunkStream, GateChange, Unsubscribe } from '../bus/bus.ts';
+import type { Bus, ChunkStream, GateControl, Unsubscribe } from '../bus/bus.ts';
 import { unreachable } from '../errors.ts';
 import type { SealedChunk } from '../media/chunk.ts';
 import type { FromThread, ToThread } from './messages.ts';
 import { received } from './shared-chunk.ts';
 
-type ToBus = Extract<ToThread, { type: 'gate' | 'chunk' | 'lost' | 'caught-up' | 'claimed' }>;
+type ToBus = Extract<ToThread, { type: 'gate' | 'snapshot' | 'chunk' | 'lost' | 'caught-up' | 'claimed' }>;
 
 /** A media thread's end of the bus, over its port to the main thread. What a port carries comes in order, and none is lost. */
 export interface ThreadBus extends Bus {
@@ -19,7 +19,7 @@ export function threadBus(post: (message: FromThread) => void): ThreadBus {
   const asked = new Map<string, ((chunks: readonly SealedChunk[]) => void)[]>();
   const claims = new Map<number, (granted: boolean) => void>();
   let claimed = 0;
-  let gate: (change: GateChange) => void = () => undefined;
+  let gates: Parameters<GateControl['subscribe']>[1] | undefined;
   return {
     chunks: {
       publish: nothingOfTheKind,
@@ -44,9 +44,9 @@ export function threadBus(post: (message: FromThread) => void): ThreadBus {
       publish: nothingOfTheKind,
       serveSnapshots: nothingOfTheKind,
       subscribe(_, listener) {
-        gate = listener.change;
+        gates = listener;
         return () => {
-          gate = () => undefined;
+          gates = undefined;
         };
       },
     },
@@ -58,7 +58,10 @@ export function threadBus(post: (message: FromThread) => void): ThreadBus {
     receive(message) {
       switch (message.type) {
         case 'gate':
-          gate(message.change);
+          gates?.change(message.change);
+          return;
+        case 'snapshot':
+          gates?.snapshot(message.changes);
           return;
         case 'chunk':
           programs.get(message.program)?.chunk(received(message.chunk));

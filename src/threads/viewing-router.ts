@@ -109,17 +109,24 @@ export class ViewingRouter {
     }
   }
 
-  /** After something may have been missed: what is told now is all that there is. See Edge. */
+  /** After something may have been missed: what is told now is all that is open. See Edge. */
   restore(changes: readonly GateChange[]): void {
-    const told = new Set(changes.flatMap((change) => ('viewing' in change ? [change.viewing] : [])));
-    const here = [...this.#viewings.values()];
-    for (const { program, viewing, isClosing } of here)
-      if (!isClosing && !told.has(viewing)) this.gate({ kind: 'close', program, viewing });
+    const open = Map.groupBy(
+      changes.filter((change) => change.kind === 'open'),
+      ({ viewing }) => viewing,
+    );
+    for (const routed of [...this.#viewings.values()]) {
+      const { program, viewing, isClosing } = routed;
+      const epochs = new Set(open.get(viewing)?.map(({ epoch }) => epoch));
+      if (epochs.size === 0 && !isClosing) this.gate({ kind: 'close', program, viewing });
+      routed.opens = routed.opens.filter(({ epoch }) => epochs.has(epoch));
+    }
     const known = new Set(this.#viewings.keys());
     for (const change of changes) {
       const isKnown = change.kind === 'open' && known.has(change.viewing);
       this.gate(isKnown ? { ...change, catchUp: false } : change);
     }
+    for (const thread of this.#threads) thread.post({ type: 'snapshot', changes: this.#opensOf(thread) });
   }
 
   /** A thread was shown a ticket that it does not know. @returns whether the viewing is that thread's now: a ticket is good once */
@@ -244,6 +251,12 @@ export class ViewingRouter {
     for (const change of routed.opens) thread.post({ type: 'gate', change });
     this.#given(routed);
     claimant.answer(true);
+  }
+
+  /** All that a thread should have open. */
+  #opensOf(thread: MediaThread): readonly GateChange[] {
+    const its = [...this.#viewings.values()].filter((routed) => routed.thread === thread && !routed.isLeaving);
+    return its.flatMap(({ opens }) => opens);
   }
 
   /** A catch-up is granted once, whichever thread is told of it. */
