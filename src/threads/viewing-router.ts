@@ -259,7 +259,7 @@ export class ViewingRouter {
     return its.flatMap(({ opens }) => opens);
   }
 
-  /** A catch-up is granted once, whichever thread is told of it. */
+  /** A catch-up is granted once, whichever thread is told of it: one that this does not use is forgotten with what else it had. */
   #given(routed: Routed): void {
     routed.opens = routed.opens.map((open) => (open.catchUp ? { ...open, catchUp: false } : open));
   }

@@ -2,7 +2,7 @@
  * Loaded into a relay by a test (NODE_OPTIONS): writes how many sockets each media thread has to the file that MEDIA_THREAD_SOCKETS
  * names, and has the first of them throw at SIGUSR2.
  */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
 const sockets = new Map();
@@ -16,7 +16,9 @@ if (isMainThread) {
     worker.on('message', ({ type, figures }) => {
       if (type !== 'figures') return;
       sockets.set(name, figures.sockets);
-      writeFileSync(process.env.MEDIA_THREAD_SOCKETS, JSON.stringify(Object.fromEntries(sockets)));
+      const file = process.env.MEDIA_THREAD_SOCKETS;
+      writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(sockets)));
+      renameSync(`${file}.new`, file);
     });
   });
   process.on('SIGUSR2', () => first.postMessage({ type: 'nonsense' }));

@@ -6,14 +6,16 @@ import { clip, publish } from './clip.ts';
 import { ffmpeg } from './programs.ts';
 import { RelayProcess, Scratch, until } from './relay-process.ts';
 
-(ffmpeg === undefined ? describe.skip : describeInChromium)('the watch page of a running relay, in Chromium', () => {
+const described = ffmpeg === undefined ? describe.skip : describeInChromium;
+
+described.each([0, 2])('the watch page of a running relay with %i media threads, in Chromium', (mediaThreads) => {
   const scratch = new Scratch();
   let relay: RelayProcess;
   let broadcaster: ChildProcess;
   let browser: Browser;
 
   beforeAll(async () => {
-    relay = await RelayProcess.start(scratch, { keys: { periodMs: 3_000 } });
+    relay = await RelayProcess.start(scratch, { keys: { periodMs: 3_000 }, viewers: { mediaThreads, mediaPort: 0 } });
     const { publishUrl } = await relay.addProgram('news');
     broadcaster = publish(clip(), publishUrl);
     browser = await launchChromium();

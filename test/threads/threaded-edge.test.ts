@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { normalise } from '../../src/billing/spans.ts';
 import type { Bus, Delivery, EdgeAnnouncement } from '../../src/bus/bus.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import type { MediaSocket } from '../../src/edge/delivery.ts';
@@ -30,6 +31,15 @@ class FakeSocket implements MediaSocket {
   }
 }
 
+const LIMITS = { maxBatchMs: 0, maxSocketBytes: 1_000, tooSlowMs: 5_000, servedReportMs: 2_000, joinCache: CACHE_LIMITS };
+
+/** As media-route.ts does it. */
+async function admitted(edge: Edge, ticket: string): Promise<FakeSocket | undefined> {
+  if (!(await edge.knows('news', ticket))) return undefined;
+  const socket = new FakeSocket();
+  return edge.attach('news', ticket, socket) && socket;
+}
+
 /** An edge at the other end of a port, as a media thread has it, and what crosses that port. */
 class Thread implements MediaThread {
   readonly edge: Edge;
@@ -54,7 +64,7 @@ class Thread implements MediaThread {
       bus: this.#bus,
       ticketWaitMs: 0,
       claim: this.#bus.claim,
-      limits: { maxBatchMs: 0, maxSocketBytes: 1_000, tooSlowMs: 5_000, servedReportMs: 2_000, joinCache: CACHE_LIMITS },
+      limits: LIMITS,
     });
     carrier.joined(this);
   }
@@ -63,11 +73,8 @@ class Thread implements MediaThread {
     this.#ports.main.postMessage(message);
   }
 
-  /** As media-route.ts does it. */
-  async admits(ticket: string): Promise<FakeSocket | undefined> {
-    if (!(await this.edge.knows('news', ticket))) return undefined;
-    const socket = new FakeSocket();
-    return this.edge.attach('news', ticket, socket) && socket;
+  admits(ticket: string): Promise<FakeSocket | undefined> {
+    return admitted(this.edge, ticket);
   }
 
   close(): void {
@@ -117,7 +124,75 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** What each viewing was served in all, and when its last chunk was sent. */
+function reported(all: readonly Delivery[]): Record<string, unknown> {
+  const viewings = new Set(all.flatMap((delivery) => (delivery.kind === 'closed' ? [delivery.viewing] : [])));
+  const of = (viewing: string) => ({
+    spans: normalise(
+      all.flatMap((delivery) =>
+        delivery.kind === 'served'
+          ? delivery.spans.filter(([served]) => served === viewing).map(([, fromMs, toMs]) => ({ fromMs, toMs }))
+          : [],
+      ),
+    ),
+    closed: all.filter((delivery) => delivery.kind === 'closed' && delivery.viewing === viewing),
+  });
+  return Object.fromEntries([...viewings].sort().map((viewing) => [viewing, of(viewing)]));
+}
+
 describe('an edge in several threads', () => {
+  test('sends and reports for each viewing what one thread would, however it goes from thread to thread', async () => {
+    /** @param admit lets a viewing's next socket in */
+    const played = async (admit: (ticket: string, turn: number) => Promise<FakeSocket | undefined>) => {
+      const sockets = new Map<string, (FakeSocket | undefined)[]>();
+      const come = async (viewing: string, turn: number) => {
+        sockets.set(viewing, [...(sockets.get(viewing) ?? []), await admit(ticketFor(viewing), turn)]);
+        await settled();
+      };
+      const sends = async (afterMs: number, name: string, flags = 0) => {
+        time.advance(afterMs);
+        send(name, flags);
+        await settled();
+      };
+      const kept = [chunk('P', Flag.preamble), chunk('K', Flag.keyframe)];
+      bus.chunks.serveCatchUp('news', () => kept);
+      for (const [turn, viewing] of ['v1', 'v2', 'v3'].entries()) {
+        await come(viewing, turn);
+        open(viewing, viewing !== 'v2');
+        await settled();
+      }
+      await sends(400, 'a');
+      await come('v1', 1);
+      await sends(300, 'L', Flag.keyframe);
+      await sends(2_500, 'b');
+      await come('v2', 2);
+      await sends(200, 'M', Flag.keyframe);
+      await come('v3', 3);
+      await come('v3', 4);
+      await sends(900, 'N', Flag.keyframe);
+      await sends(40, 'c');
+      bus.gates.publish('e1', { kind: 'close', program: 'news', viewing: 'v1' });
+      await settled();
+      await sends(700, 'd');
+      for (const viewing of ['v2', 'v3']) bus.gates.publish('e1', { kind: 'close', program: 'news', viewing });
+      await settled();
+      const got = [...sockets].map(([viewing, its]) => [viewing, ...its.map((socket) => socket?.got)]);
+      return { got, reported: reported(deliveries) };
+    };
+
+    const inThreads = await played((ticket, turn) => (threads[turn % 2] ?? threads[0]).admits(ticket));
+    [time, bus, deliveries, counter] = [new FakeTime(), localBus(), [], 0];
+    bus.deliveries.subscribe((delivery) => deliveries.push(delivery));
+    const one = new Edge({ edge: 'e1', clock: time, timers: time, bus, ticketWaitMs: 0, limits: LIMITS });
+    const inOne = await played((ticket) => admitted(one, ticket));
+    expect(inThreads).toEqual(inOne);
+    expect(inOne.got).toEqual([
+      ['v1', 'PKa', 'PLbMNc'],
+      ['v2', 'PLb', 'PMNcd'],
+      ['v3', 'PKaLbM', '', 'PNcd'],
+    ]);
+  });
+
   test('gives each chunk to the viewers of all threads, in order and none missing, from one memory', async () => {
     const [first, second] = threads;
     const kept: SealedChunk[] = [];
