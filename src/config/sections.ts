@@ -114,6 +114,7 @@ const pingMs = ms(500, 600_000).default(15_000);
 const admission = {
   maxViewings: count.default(20_000),
   maxViewingsPerViewer: count.default(1),
+  maxWaiting: count.default(10_000),
   whenAtLimit: z.enum(WHEN_AT_LIMIT).default('newest-wins'),
   ticketLifetimeMs: ms(1_000, 600_000).default(15_000),
 };

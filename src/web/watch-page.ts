@@ -160,7 +160,11 @@ export class WatchPage {
       token: this.#link.token ?? '',
       observer: {
         state: (state) => {
-          if (watching.client === client && state !== 'ended') this.#show({ phase: 'viewing', program, state });
+          if (watching.client === client && state !== 'ended')
+            this.#show({ phase: 'viewing', program, state, waiting: client.waiting });
+        },
+        waiting: (waiting) => {
+          if (client.state === 'waiting-for-turn') this.#show({ phase: 'viewing', program, state: client.state, waiting });
         },
         admitted: ({ viewing }) => {
           this.#begun = true;

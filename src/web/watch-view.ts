@@ -69,7 +69,7 @@ export class WatchView {
     this.#showOutcome(state);
     const viewing = state.phase === 'viewing';
     const waiting = state.phase === 'loading' || (viewing && state.state !== 'watching');
-    this.#wait.hidden = !waiting;
+    this.#wait.hidden = !waiting || !this.#card.hidden;
     setText(this.#waitText, statusOf(state));
     this.#controls.hidden = !viewing;
     this.#stop.hidden = !viewing;
