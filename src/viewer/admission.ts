@@ -53,19 +53,20 @@ export async function askToWatch(
 }
 
 /** Takes up a viewing on a new socket: `hello`, `resume`, `viewing`. @throws as `askToWatch` does */
-export async function askToResume(control: ControlConnection, viewing: string, device: DeviceKeys): Promise<Admission> {
+export async function askToResume(
+  control: ControlConnection,
+  viewing: string,
+  device: DeviceKeys,
+  waits: (waiting: Waiting) => void,
+): Promise<Admission> {
   const { challenge } = await expectMessage(control, 'hello');
   control.send({ type: 'resume', viewing, jws: await signResume({ viewing, challenge }, device) });
-  const admission = await admitted(control, device);
+  const admission = await admitted(control, device, waits);
   if (admission.viewing !== viewing) throw new TollcastError('protocol-violation', 'the server resumed another viewing');
   return admission;
 }
 
-async function admitted(
-  control: ControlConnection,
-  device: DeviceKeys,
-  waits: (waiting: Waiting) => void = () => undefined,
-): Promise<Admission> {
+async function admitted(control: ControlConnection, device: DeviceKeys, waits: (waiting: Waiting) => void): Promise<Admission> {
   const { sessionKey: jwe, viewing, program, title, broadcast, tariff } = await expectMessage(control, 'viewing', waits);
   try {
     const sessionKey = await decryptSessionKey(jwe, viewing, device.agree.privateKey);

@@ -34,14 +34,14 @@ export class ControlLink {
    * Takes up the viewing on a new socket; tries again, with growing waits, for as long as that may help.
    * @throws TollcastError, see admission.ts
    */
-  async resume(viewing: string, device: DeviceKeys): Promise<Admission> {
+  async resume(viewing: string, device: DeviceKeys, waits: (waiting: Waiting) => void): Promise<Admission> {
     const { clock, random } = this.#parts;
     const lostMs = clock.nowMs();
     let leastMs = 0;
     for (let attempt = 0; ; attempt++) {
       await this.#pause(Math.max(leastMs, backOffMs(attempt, random())));
       try {
-        return await askToResume(this.#connect(), viewing, device);
+        return await askToResume(this.#connect(), viewing, device, waits);
       } catch (error) {
         this.#over.throwIfAborted();
         const tooLong = clock.nowMs() - lostMs > RECONNECT_FOR_MS;

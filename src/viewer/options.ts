@@ -9,7 +9,7 @@ import type { ViewerState } from './state.ts';
 /** What happens in a viewing, as it happens. None is called before `ViewerClient.start` has returned; none may throw. */
 export interface ViewerObserver {
   state?(state: ViewerState): void;
-  /** It has to wait to be admitted, and stands here now. */
+  /** It has to wait to be admitted, or taken up again, and stands here now. */
   waiting?(waiting: Waiting): void;
   /** The server has admitted the viewing, or taken it up again. */
   admitted?(admission: Omit<Admission, 'sessionKey'>): void;

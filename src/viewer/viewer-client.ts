@@ -152,13 +152,13 @@ export class ViewerClient {
       const end = await this.#converse(admission, device);
       if (end !== undefined) return end;
       this.#learn({ control: 'lost' });
-      admission = await this.#control.resume(admission.viewing, device);
+      admission = await this.#control.resume(admission.viewing, device, (waiting) => this.#wait(waiting));
     }
   }
 
   #wait(waiting: Waiting): void {
     this.#waiting = waiting;
-    this.#learn({ control: 'waiting' });
+    if (this.#admission === undefined) this.#learn({ control: 'waiting' });
     this.#observer.waiting?.(waiting);
   }
 
