@@ -87,7 +87,7 @@ export function httpServer(
       raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
     },
   });
-  const admission = new HttpAdmission(app.server, limits);
+  const admission = new HttpAdmission(app.server, limits, timers);
 
   allowOrigins(app, allowedOrigins);
   app.addHook('onRequest', async ({ raw }, reply) => {

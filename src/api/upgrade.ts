@@ -45,18 +45,17 @@ export function serveSockets(
       return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
     if (!offersSubprotocol(request, route.subprotocol))
       return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
-    const authenticated = route.isOpenToAll ? admission.unauthenticated(request, socket) : () => undefined;
-    if (typeof authenticated !== 'function') return refuse(socket, authenticated);
-    const take = (answer: Answer) => {
+    const take = async () => {
+      const authenticated = route.isOpenToAll ? await admission.unauthenticated(request, socket) : () => undefined;
+      if (typeof authenticated !== 'function') return refuse(socket, authenticated);
+      const answer = await route.accept(found.match?.groups ?? {}, new URLSearchParams(query));
       if (socket.destroyed) return;
       if (typeof answer === 'function')
         sockets.get(route)?.handleUpgrade(request, socket, head, (opened) => answer(opened, authenticated, socket));
       else refuse(socket, answer);
     };
     // Whatever goes wrong with one socket is no reason to end the others.
-    Promise.resolve(route.accept(found.match?.groups ?? {}, new URLSearchParams(query)))
-      .then(take)
-      .catch(() => socket.destroy());
+    take().catch(() => socket.destroy());
   });
 }
 
