@@ -50,7 +50,7 @@ export class ViewerHost {
   readonly #clock = systemClock();
   readonly #planned: (() => void)[] = [];
   readonly #server: Server;
-  readonly #heartbeat = new Heartbeat(systemTimers, 1_000);
+  readonly #heartbeat = new Heartbeat(systemTimers, 15_000);
   readonly #viewers: RawViewer[] = [];
 
   private constructor({ rules, maxWaiting = 1_000, maxUnauthenticated = 250 }: ViewerHostOptions) {
