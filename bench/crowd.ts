@@ -36,7 +36,7 @@ export interface CrowdReport {
   readonly firstChunks: readonly number[];
   readonly gaps: readonly number[];
   readonly delays: readonly number[];
-  /** Chunks in all that those who decrypt everything were not sent. */
+  /** Pictures in all that those who decrypt everything did not get. */
   readonly lost: number;
   /** Media sockets of those who are drained. */
   readonly drained: Drained;
@@ -100,8 +100,8 @@ async function gather(options: CrowdOptions): Promise<void> {
           if (options.notesGaps) took.gaps.push(ms);
         },
         delay: (ms) => took.delays.push(ms),
-        lost: (chunks) => {
-          lost += chunks;
+        lost: (pictures) => {
+          lost += pictures;
         },
         ticket: (url) => {
           if (watches === 'drained' || watches === 'unread') drain.open(url, watches === 'unread' ? 'hold' : 'read');

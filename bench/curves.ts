@@ -8,12 +8,19 @@ const [WIDTH, HEIGHT] = [800, 300];
 const MARGIN = { left: 56, right: 16, top: 64, bottom: 40 };
 
 /** Curves over something that is counted by powers of ten, as SVG that reads on light and dark pages. */
-export function curves(of: { readonly title: string; readonly xLabel: string; readonly curves: readonly Curve[] }): string {
-  const xs = [...new Set(of.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
+export function curves(of: {
+  readonly title: string;
+  readonly xLabel: string;
+  readonly xs?: readonly number[];
+  readonly curves: readonly Curve[];
+}): string {
+  const xs = of.xs ?? [...new Set(of.curves.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
   const most = Math.max(...of.curves.flatMap(({ points }) => points.map(([, y]) => y))) * 1.05;
   const [least, largest] = [Math.log(xs[0] ?? 1), Math.log(xs.at(-1) ?? 10)];
   const x = (value: number): number =>
-    MARGIN.left + ((Math.log(value) - least) / Math.max(1e-9, largest - least)) * (WIDTH - MARGIN.left - MARGIN.right);
+    MARGIN.left +
+    ((Math.log(Math.max(value, xs[0] ?? value)) - least) / Math.max(1e-9, largest - least)) *
+      (WIDTH - MARGIN.left - MARGIN.right);
   const y = (value: number): number => HEIGHT - MARGIN.bottom - (value / most) * (HEIGHT - MARGIN.top - MARGIN.bottom);
   const grid = [0, 0.25, 0.5, 0.75, 1].map((share) => {
     const at = y(share * most).toFixed(1);

@@ -6,27 +6,16 @@ import { Floor } from './floor.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PeerReport } from './ingest-peer.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
-import { type Times, timesOf } from './quantile.ts';
-import { everybodyWatches, Stage } from './stage.ts';
-import { BITS_PER_SECOND, hostMs, stampsIn } from './stamped-stream.ts';
+import { timesOf } from './quantile.ts';
+import { COMING_PER_SECOND, ofRelay, windowOf } from './relay-load.ts';
+import { BITS_PER_SECOND, hostMs, picturesIn } from './stamped-stream.ts';
 import type { Benchmark, BenchmarkOptions } from './table.ts';
 
 const VIEWERS = [10, 100, 300, 1_000, 3_000];
-/** They decrypt everything; the others are drained, so that there is a processor left for the relay. */
-const SAMPLED = 10;
-const COMING_PER_SECOND = 200;
 /** Batches of a full relay are as far apart. */
 const FLOOR_INTERVAL_MS = 100;
 /** More than it can serve on a core. */
 const MOST_OF_PEER = 1_000;
-
-interface Window {
-  readonly warmUpMs: number;
-  readonly forMs: number;
-}
-
-const windowOf = ({ smoke }: BenchmarkOptions): Window =>
-  smoke ? { warmUpMs: 200, forMs: 700 } : { warmUpMs: 4_000, forMs: 10_000 };
 
 /**
  * What a relay costs for each GB that viewers are sent, with encryption, gates, keys and receipts, beside a floor that only writes the
@@ -67,7 +56,7 @@ export const fanOut: Benchmark = async (options) => {
       'delay p99 ms',
       'node-media-server p50',
       'KB a viewer',
-      'chunks lost',
+      'pictures lost',
     ],
     rows,
     plot: curves({
@@ -84,82 +73,6 @@ export const fanOut: Benchmark = async (options) => {
 
 const column = (rows: readonly number[][], at: number): [number, number][] =>
   rows.flatMap((row): [number, number][] => (Number.isNaN(row[at]) ? [] : [[row[0] ?? 0, row[at] ?? 0]]));
-
-/** How long a picture takes from its broadcaster's socket until a viewer has decrypted it. Goals: 2 ms and 10 ms at p99 with 20 viewers, 120 ms at p99 with 1,000. */
-export const latency: Benchmark = async (options) => {
-  const rows = [];
-  for (const viewers of options.viewers ?? (options.smoke ? [3] : [20, 1_000])) {
-    options.note(`${viewers} viewers`);
-    const { delays, lost } = await ofRelay(viewers, 0, options);
-    rows.push([viewers, delays.count, delays.p50Ms, delays.p90Ms, delays.p99Ms, delays.maxMs, lost]);
-  }
-  return { columns: ['viewers', 'pictures seen', 'p50 ms', 'p90 ms', 'p99 ms', 'most ms', 'chunks lost'], rows };
-};
-
-/** Whether those who keep up notice viewers who read nothing: no chunk lost, and no more than 1.2 times the delay. */
-export const slow: Benchmark = async (options) => {
-  const [viewers = 0] = options.viewers ?? (options.smoke ? [12] : [1_000]);
-  const deaf = Math.ceil(viewers / 20);
-  options.note(`${viewers} viewers`);
-  const without = await ofRelay(viewers, 0, options);
-  options.note(`${viewers} viewers, ${deaf} of whom read nothing`);
-  const beside = await ofRelay(viewers, deaf, options);
-  const row = (title: string, { delays, lost, dropped }: OfRelay) => [title, delays.p50Ms, delays.p99Ms, lost, dropped];
-  return {
-    columns: [`${viewers} viewers`, 'delay p50 ms', 'delay p99 ms', 'chunks lost by those who keep up', 'chunks dropped in all'],
-    rows: [
-      row('all of whom read', without),
-      row(`${deaf} of whom read nothing`, beside),
-      ['ratio', beside.delays.p50Ms / without.delays.p50Ms, beside.delays.p99Ms / without.delays.p99Ms, '', ''],
-    ],
-  };
-};
-
-interface OfRelay {
-  readonly secondsPerGb: number;
-  readonly core: number;
-  readonly delays: Times;
-  readonly lost: number;
-  readonly dropped: number;
-  readonly kilobytesAViewer: number;
-}
-
-/** @param deaf how many of them read nothing of their media sockets */
-async function ofRelay(viewers: number, deaf: number, options: BenchmarkOptions): Promise<OfRelay> {
-  const { warmUpMs, forMs } = windowOf(options);
-  await using stage = await Stage.start(options.settings, options.profile);
-  const sampled = Math.min(SAMPLED, viewers);
-  const come = { comingPerSecond: COMING_PER_SECOND };
-  await using watching = await stage.crowd({ ...come, name: 'ann', viewers: sampled, watches: 'everything' });
-  await everybodyWatches(watching, sampled, options.note);
-  const before = await stage.sample();
-  await using drained = await stage.crowd({ ...come, name: 'ben', viewers: viewers - sampled - deaf, watches: 'drained' });
-  await everybodyWatches(drained, viewers - sampled - deaf, options.note);
-  await using unread = await stage.crowd({ ...come, name: 'cas', viewers: deaf, watches: 'unread' });
-  await everybodyWatches(unread, deaf, options.note);
-  await pause(warmUpMs);
-  await watching.ask();
-  const [from, fromMedia] = [await stage.sample(), await stage.media()];
-  await pause(forMs);
-  const [to, toMedia, seen, { drained: taken, ended }] = [
-    await stage.sample(),
-    await stage.media(),
-    await watching.ask(),
-    await drained.ask(),
-  ];
-  if (taken.closed > 0 || Object.keys({ ...seen.ended, ...ended }).length > 0)
-    throw new Error(`not everybody stayed: ${JSON.stringify({ taken, ended, of: seen.ended })}\n${stage.relay.log}`);
-  const gigabytes = (toMedia.sentBytes - fromMedia.sentBytes) / 1e9;
-  const cpuSeconds = to.cpuSeconds - from.cpuSeconds;
-  return {
-    secondsPerGb: cpuSeconds / gigabytes,
-    core: cpuSeconds / ((to.atMs - from.atMs) / 1_000),
-    delays: timesOf(seen.delays),
-    lost: seen.lost,
-    dropped: toMedia.droppedChunks,
-    kilobytesAViewer: (to.residentBytes - before.residentBytes) / 1_000 / Math.max(1, viewers - sampled),
-  };
-}
 
 async function ofFloor(viewers: number, options: BenchmarkOptions): Promise<number> {
   const { warmUpMs, forMs } = windowOf(options);
@@ -203,7 +116,7 @@ function sampleFlv(url: URL, delaysMs: number[]): WebSocket {
   const socket = new WebSocket(url, { perMessageDeflate: false });
   socket.on('message', (flv: Buffer) => {
     if (flv.toString('latin1', 0, 3) === 'FLV') return;
-    for (const stampMs of stampsIn(flv)) delaysMs.push(hostMs() - stampMs);
+    for (const { sentMs } of picturesIn(flv)) delaysMs.push(hostMs() - sentMs);
   });
   socket.on('error', (error) => process.stderr.write(`node-media-server: ${error.message}\n`));
   return socket;

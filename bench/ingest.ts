@@ -12,7 +12,7 @@ import type { PeerKind, PeerReport } from './ingest-peer.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
 import { quantile } from './quantile.ts';
 import { merged } from './settings.ts';
-import { BITS_PER_SECOND, hostMs, stampsIn } from './stamped-stream.ts';
+import { BITS_PER_SECOND, hostMs, picturesIn } from './stamped-stream.ts';
 import type { Benchmark, BenchmarkOptions } from './table.ts';
 
 const tariff = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
@@ -143,7 +143,7 @@ async function watch(relay: RelayProcess, program: string, delaysMs: number[]): 
   media.on('message', (message: Buffer) => {
     for (const chunk of chunksIn(message)) {
       if (chunk.flags & Flag.preamble) continue;
-      for (const stampMs of stampsIn(viewer.open(chunk))) delaysMs.push(hostMs() - stampMs);
+      for (const { sentMs } of picturesIn(viewer.open(chunk))) delaysMs.push(hostMs() - sentMs);
     }
   });
   await until(() => viewer.chunks.length > 0, 'the viewer has a picture');

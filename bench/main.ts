@@ -2,14 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bills } from './bills.ts';
-import { fanOut, latency, slow } from './fan-out.ts';
+import { fanOut } from './fan-out.ts';
 import { ingest } from './ingest.ts';
 import { join } from './join.ts';
 import { keyUpdate } from './key-update.ts';
+import { latency } from './latency.ts';
 import { topCosts } from './profile.ts';
 import { rotation } from './rotation.ts';
 import { seal } from './seal.ts';
 import { merged, setting } from './settings.ts';
+import { slow } from './slow.ts';
 import { type Benchmark, printTable } from './table.ts';
 
 /**

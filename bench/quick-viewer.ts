@@ -9,7 +9,7 @@ import { CONTROL_SUBPROTOCOL, MEDIA_SUBPROTOCOL, type ServerMessage } from '../s
 import { SFrameOpener } from '../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../src/sframe/suites.ts';
 import { chunksIn } from '../test/e2e/wire-chunk.ts';
-import { hostMs, stampsIn } from './stamped-stream.ts';
+import { hostMs, PICTURE_MS, picturesIn } from './stamped-stream.ts';
 
 /** One pair of key pairs serves thousands of viewers: making their own is work of theirs, which is not measured. */
 export interface SharedDevice {
@@ -37,7 +37,8 @@ export interface QuickViewerEvents {
   gap(ms: number): void;
   /** How long a picture took from its broadcaster's socket until it was decrypted. */
   delay(ms: number): void;
-  lost(chunks: number): void;
+  /** Pictures that did not come before a later one did. */
+  lost(pictures: number): void;
   /** For whoever else is to open its media socket. */
   ticket(url: URL): void;
   refused(code: string): void;
@@ -62,8 +63,8 @@ export class QuickViewer {
   #inbox: Promise<void> | undefined;
   #askedMs = 0;
   #chunkMs: number | undefined;
-  /** The chunk that came last. */
-  #newest: { readonly epoch: number; readonly counter: number; readonly flags: number } | undefined;
+  /** Of the picture that came last, on the stream's timeline. */
+  #pictureMs: number | undefined;
   #opened: { readonly epoch: number; readonly opener: SFrameOpener } | undefined;
 
   constructor(name: string, ports: QuickViewerPorts) {
@@ -163,16 +164,16 @@ export class QuickViewer {
     if (this.#ports.watches === 'everything') this.#decrypt(message);
   }
 
-  /** Each picture tells when it was sent. Within an epoch counters grow by one, but for what is sealed again for others. */
   #decrypt(message: Buffer): void {
-    for (const { epoch, counter, flags, bytes } of chunksIn(message)) {
-      const before = this.#newest;
-      this.#newest = { epoch, counter, flags };
+    for (const { epoch, flags, bytes } of chunksIn(message)) {
       const { plaintext } = this.#opener(epoch).open(bytes.subarray(0, 1), bytes.subarray(1));
-      if (before?.epoch === epoch && !(before.flags & Flag.preamble) && counter > before.counter + 1)
-        this.#ports.on.lost(counter - before.counter - 1);
       if (flags & Flag.preamble) continue;
-      for (const stampMs of stampsIn(plaintext)) this.#ports.on.delay(hostMs() - stampMs);
+      for (const { sentMs, timestampMs } of picturesIn(plaintext)) {
+        const missing = (timestampMs - (this.#pictureMs ?? timestampMs)) / PICTURE_MS - 1;
+        if (missing > 0) this.#ports.on.lost(missing);
+        this.#pictureMs = timestampMs;
+        this.#ports.on.delay(hostMs() - sentMs);
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { encodeMessage, MessageType } from '../src/ingest/rtmp-message.ts';
 /** What a broadcaster sends as a rule. */
 export const BITS_PER_SECOND = 2_700_000;
 
-const PICTURE_MS = 40;
+export const PICTURE_MS = 40;
 const SOUND_MS = 1_024 / 44.1;
 const PICTURES_A_GROUP = 50;
 const SOUND_BYTES = 250;
@@ -23,8 +23,8 @@ function pictureBytes(bitsPerSecond: number): number {
   return Math.round(bytesAGroup / (PICTURES_A_GROUP - 1 + KEYFRAME_PICTURES));
 }
 
-/** This host's time in milliseconds since 1970, with fractions: the same in each of its processes. */
-export const hostMs = (): number => performance.timeOrigin + performance.now();
+/** This host's monotonic time in milliseconds, with fractions: the same in each of its processes. */
+export const hostMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 /**
  * One broadcaster's RTMP messages in order, each with the time on the stream's own timeline at which it is due: 25 pictures a second
@@ -75,12 +75,20 @@ const message = (type: number, timestampMs: number, payload: Buffer): Buffer =>
 const TAG_HEADER_BYTES = 11;
 const BACK_POINTER_BYTES = 4;
 
-/** When the pictures of a chunk, FLV tags one after another, were sent. */
-export function* stampsIn(flv: Buffer): Generator<number> {
+export interface Picture {
+  /** By `hostMs`. */
+  readonly sentMs: number;
+  /** On the stream's own timeline, where each is `PICTURE_MS` after the one before. */
+  readonly timestampMs: number;
+}
+
+/** The pictures of a chunk, FLV tags one after another. */
+export function* picturesIn(flv: Buffer): Generator<Picture> {
   for (let at = 0; at + TAG_HEADER_BYTES < flv.length; ) {
     const size = flv.readUIntBE(at + 1, 3);
     const bodyAt = at + TAG_HEADER_BYTES;
-    if (flv[at] === MessageType.video && flv[bodyAt + 1] === 1) yield flv.readDoubleBE(bodyAt + STAMP_AT);
+    if (flv[at] === MessageType.video && flv[bodyAt + 1] === 1)
+      yield { sentMs: flv.readDoubleBE(bodyAt + STAMP_AT), timestampMs: flv.readUIntBE(at + 4, 3) };
     at = bodyAt + size + BACK_POINTER_BYTES;
   }
 }

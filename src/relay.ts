@@ -7,14 +7,16 @@ import type { DataFolder } from './config/data-folder.ts';
 import type { RelayConfig } from './config/relay-config.ts';
 import { authorityRole } from './roles/authority-role.ts';
 import { busRole } from './roles/bus-role.ts';
-import { edgeRole } from './roles/edge-role.ts';
 import { type EncryptorRole, encryptorRole } from './roles/encryptor-role.ts';
 import { type Host, type Running, running } from './roles/host.ts';
 import { httpRole } from './roles/http-role.ts';
+import { mediaRole } from './roles/media-role.ts';
 
 export interface Relay extends Running, EncryptorRole {
   /** Where viewers and operators reach it. */
   readonly httpUrl: string;
+  /** Where viewers are sent for media, if not there. */
+  readonly mediaUrl: string | undefined;
 }
 
 /** The relay's own edge, in whose name no edge elsewhere is heard (bus/joined-bus.ts). */
@@ -25,13 +27,13 @@ export const startRelay = (config: RelayConfig, data: DataFolder, log: Logger): 
   running(log, async (host) => {
     const http = httpRole(host, { ...config, pingMs: config.viewers.pingMs });
     const bus = await relayBus(host, config);
-    const edge = edgeRole(host, { config: config.viewers, bus, http, edge: LOCAL_EDGE });
+    const media = await mediaRole(host, { config, bus, http, edge: LOCAL_EDGE });
     const { authority, sockets } = await authorityRole(host, { config, data, bus, http });
-    const httpUrl = await http.listen([...sockets, ...edge.sockets]);
-    edge.announce('');
+    const httpUrl = await http.listen([...sockets, ...media.sockets]);
+    media.announce(media.url ?? '');
     const encryptor = await encryptorRole(host, { config, bus, keys: localKeySource(authority) });
     host.onClose(() => authority.close());
-    return { httpUrl, ...encryptor };
+    return { httpUrl, mediaUrl: media.url, ...encryptor };
   });
 
 async function relayBus(host: Host, { nats }: RelayConfig): Promise<Bus> {

@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { systemTimers, type Timers } from '../clock.ts';
 import { ConnectionAddresses, plainAddress } from '../connection-addresses.ts';
 import { TrustedProxies } from '../trusted-proxies.ts';
+import { AddressTurns } from './address-turns.ts';
 import type { Refused } from './raw-answer.ts';
 
 /** What strangers may take of an HTTP server (config/relay.yaml, "http"). */
@@ -23,6 +25,9 @@ export const HTTP_REFUSALS = [
 ] as const;
 export type HttpRefusal = (typeof HTTP_REFUSALS)[number];
 
+/** How long a socket is held whose address has as many as it may that have not said whose they are: they are about to. */
+const HELD_MS = 3_000;
+
 /**
  * Counts the connections of a server, those of each address, and the sockets of each address that have not said yet whose they
  * are. What an address has over its limit is told so, by a 429; an eighth beyond that it is closed as it comes. A connection from
@@ -32,15 +37,15 @@ export class HttpAdmission {
   readonly #limits: HttpLimits;
   readonly #proxies: TrustedProxies;
   readonly #addresses: ConnectionAddresses;
-  readonly #unauthenticated: ConnectionAddresses;
+  readonly #unauthenticated: AddressTurns;
   readonly #refused = new Map<HttpRefusal, number>();
   #connections = 0;
 
-  constructor(server: Server, limits: HttpLimits) {
+  constructor(server: Server, limits: HttpLimits, timers: Timers = systemTimers) {
     this.#limits = limits;
     this.#proxies = new TrustedProxies(limits.trustedProxies);
     this.#addresses = new ConnectionAddresses(Math.ceil((limits.maxConnectionsPerAddress * 9) / 8));
-    this.#unauthenticated = new ConnectionAddresses(limits.maxUnauthenticatedPerAddress);
+    this.#unauthenticated = new AddressTurns(limits.maxUnauthenticatedPerAddress, HELD_MS, timers);
     server.maxConnections = limits.maxConnections;
     server.on('drop', () => this.countRefused('connections'));
     server.on('connection', (socket: Socket) => this.#admit(socket));
@@ -80,18 +85,19 @@ export class HttpAdmission {
     return undefined;
   }
 
-  /** Counts a socket that anybody may open, until it is closed or what is returned is called: it has said whose it is. */
-  unauthenticated(request: IncomingMessage, socket: Duplex): Refused | (() => void) {
+  /** Counts a socket that anybody may open, until it is closed or what is returned is called: it has said whose it is. May hold it first. */
+  async unauthenticated(request: IncomingMessage, socket: Duplex): Promise<Refused | (() => void)> {
     const { address } = this.#proxies.clientOf(request);
     if (address === undefined) return () => undefined;
-    const leave = this.#unauthenticated.enter(address);
+    const leave = await this.#unauthenticated.take(address);
     if (leave === undefined) {
       this.countRefused('unauthenticated-per-address');
       return tooMany(
         `${this.#limits.maxUnauthenticatedPerAddress} sockets from your address have not yet said whose they are: try again in a moment`,
       );
     }
-    socket.once('close', leave);
+    if (socket.destroyed) leave();
+    else socket.once('close', leave);
     return leave;
   }
 

@@ -3,7 +3,7 @@ import { createServer as createHttpsServer, Server as HttpsServer } from 'node:h
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Timers } from '../clock.ts';
-import type { Certificates } from '../config/certificates.ts';
+import type { CertificateSource } from '../config/certificates.ts';
 import { messageOf, systemCode, TollcastError } from '../errors.ts';
 import { HttpAdmission, type HttpLimits } from './http-limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,13 +27,14 @@ export interface HttpTimeouts {
 const TIMEOUT_CHECK_MS = 500;
 
 export interface HttpServerPorts {
-  readonly metrics: Metrics;
+  /** Undefined where another server of this process shows them. */
+  readonly metrics: Metrics | undefined;
   readonly log: Logger;
   /** Origins, besides the server's own, whose pages may read answers and open sockets. */
   readonly allowedOrigins: readonly string[];
   readonly timeouts: HttpTimeouts;
   readonly timers: Timers;
-  readonly tls?: Pick<Certificates, 'cert' | 'key' | 'follow'>;
+  readonly tls?: CertificateSource;
   /** Why this process is not ready; undefined if it is. */
   notReady(): string | undefined;
 }
@@ -87,7 +88,7 @@ export function httpServer(
       raw.writeHead(400, { ...secure, 'content-type': 'application/json' }).end(JSON.stringify({ code: 'bad-request', message }));
     },
   });
-  const admission = new HttpAdmission(app.server, limits);
+  const admission = new HttpAdmission(app.server, limits, timers);
 
   allowOrigins(app, allowedOrigins);
   app.addHook('onRequest', async ({ raw }, reply) => {
@@ -126,7 +127,8 @@ export function httpServer(
     const reason = notReady();
     return reason === undefined ? { status: 'ready' } : reply.code(503).send({ status: 'not-ready', message: reason });
   });
-  app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
+  if (metrics !== undefined)
+    app.get('/metrics', async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   return { app, admission };
 }
 
@@ -153,16 +155,26 @@ function allowOrigins(app: FastifyInstance, allowedOrigins: readonly string[]): 
   });
 }
 
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  /** Where the port is chosen. */
+  readonly setting: string;
+  /** Other threads of this process listen there too, and the kernel spreads connections over them. */
+  readonly isShared?: boolean;
+}
+
 /** @throws TollcastError `port-in-use`, `listen-failed` */
-export async function listenHttp(app: FastifyInstance, host: string, port: number): Promise<void> {
+export async function listenHttp(app: FastifyInstance, { host, port, setting, isShared = false }: Listening): Promise<void> {
+  const options = { host, port, ...(isShared && { reusePort: true, exclusive: true }) };
   try {
-    await app.listen({ host, port });
+    await app.listen(options);
   } catch (error) {
-    if (systemCode(error) === 'EADDRINUSE')
-      throw new TollcastError(
-        'port-in-use',
-        `HTTP port ${port} on ${host} is in use: free it, or choose another with http.port in the configuration or, of serve, --http-port`,
-      );
-    throw new TollcastError('listen-failed', `cannot listen for HTTP on ${host} port ${port}: ${messageOf(error)}`);
+    throw listenError(error, { host, port, setting });
   }
 }
+
+export const listenError = (error: unknown, { host, port, setting }: Listening): TollcastError =>
+  systemCode(error) === 'EADDRINUSE'
+    ? new TollcastError('port-in-use', `HTTP port ${port} on ${host} is in use: free it, or choose another with ${setting}`)
+    : new TollcastError('listen-failed', `cannot listen for HTTP on ${host} port ${port}: ${messageOf(error)}`);

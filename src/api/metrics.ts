@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Prometheus metrics, by its naming conventions: base units, `_total` on what only grows. Figures are read when they are asked for. */
@@ -6,7 +7,8 @@ export class Metrics {
   readonly #gauges = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly read: () => number }[]>();
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry });
+    // Those of the process, once.
+    if (isMainThread) collectDefaultMetrics({ register: this.registry });
   }
 
   /** With `labels`, one of several figures of that name, whichever parts they are of; `help` is the first one's. */

@@ -25,12 +25,16 @@ export type Answer = Refused | ((socket: WebSocket, authenticated: () => void, s
 /** How long whoever is told that a socket is closed has for closing it too, and for reading what was sent before. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
-/** Answers WebSocket upgrades of an HTTP server: limits, path, subprotocol and Origin are checked before the handshake. */
+/**
+ * Answers WebSocket upgrades of an HTTP server: limits, path, subprotocol and Origin are checked before the handshake.
+ * @param hasPages whether its own pages come from this port; otherwise those of every port of its host are its own
+ */
 export function serveSockets(
   server: Server,
   routes: readonly (readonly [RegExp, SocketRoute])[],
   allowedOrigins: readonly string[],
   admission: HttpAdmission,
+  hasPages = true,
 ): void {
   const sockets = new Map(routes.map(([, route]) => [route, socketServer(route)]));
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -41,22 +45,21 @@ export function serveSockets(
     const { route } = found;
     const tooMany = admission.ofUpgrade(request, socket);
     if (tooMany !== undefined) return refuse(socket, tooMany);
-    if (!originAllowed(request, allowedOrigins))
+    if (!originAllowed(request, allowedOrigins, hasPages))
       return refuse(socket, { status: 403, code: 'origin-not-allowed', message: 'pages of that origin may not connect' });
     if (!offersSubprotocol(request, route.subprotocol))
       return refuse(socket, { status: 403, code: 'subprotocol-missing', message: `offer the subprotocol ${route.subprotocol}` });
-    const authenticated = route.isOpenToAll ? admission.unauthenticated(request, socket) : () => undefined;
-    if (typeof authenticated !== 'function') return refuse(socket, authenticated);
-    const take = (answer: Answer) => {
+    const take = async () => {
+      const authenticated = route.isOpenToAll ? await admission.unauthenticated(request, socket) : () => undefined;
+      if (typeof authenticated !== 'function') return refuse(socket, authenticated);
+      const answer = await route.accept(found.match?.groups ?? {}, new URLSearchParams(query));
       if (socket.destroyed) return;
       if (typeof answer === 'function')
         sockets.get(route)?.handleUpgrade(request, socket, head, (opened) => answer(opened, authenticated, socket));
       else refuse(socket, answer);
     };
     // Whatever goes wrong with one socket is no reason to end the others.
-    Promise.resolve(route.accept(found.match?.groups ?? {}, new URLSearchParams(query)))
-      .then(take)
-      .catch(() => socket.destroy());
+    take().catch(() => socket.destroy());
   });
 }
 
@@ -76,11 +79,16 @@ function socketServer(route: SocketRoute): WebSocketServer {
 }
 
 /** Browsers always send an Origin: their pages must be the relay's own, or allowed. Other clients send none. */
-function originAllowed({ headers }: IncomingMessage, allowedOrigins: readonly string[]): boolean {
+function originAllowed({ headers }: IncomingMessage, allowedOrigins: readonly string[], hasPages: boolean): boolean {
   const { origin, host } = headers;
   if (origin === undefined || allowedOrigins.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+  if (!URL.canParse(origin)) return false;
+  const from = new URL(origin);
+  return hasPages ? from.host === host : from.hostname === hostnameOf(host);
 }
+
+const hostnameOf = (host = ''): string | undefined =>
+  URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
 
 function offersSubprotocol({ headers }: IncomingMessage, subprotocol: string): boolean {
   const offered = headers['sec-websocket-protocol']?.split(',').map((name) => name.trim());

@@ -57,7 +57,7 @@ export class Limits {
     const leaving = mayGo.slice(0, tooMany);
     const waitMs = debt.waitMs(program, token.viewer);
     if (waitMs > 0)
-      throw new Refusal('try-later', `too many keys were not confirmed; try again in ${Math.ceil(waitMs / 1_000)} s`);
+      throw new Refusal('try-later', `too many keys were not confirmed; try again in ${Math.ceil(waitMs / 1_000)} s`, waitMs);
     if (leaving.length < tooMany)
       throw new Refusal('viewing-limit', `this viewer is watching ${program} already; stop watching elsewhere, then try again`);
     if (viewings - leaving.length >= rules.maxViewings)

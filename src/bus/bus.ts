@@ -56,6 +56,8 @@ export type GateChange =
       readonly viewing: string;
       readonly ticketHash: string;
       readonly expiresInMs: number;
+      /** Where another thread of the same edge had the viewing before: when it sent the last chunk. Crosses no host. */
+      readonly lastChunkMs?: number;
     }
   /** The epoch's receipt is durable. `catchUp`: once in this epoch, what came since the last keyframe may be sent to who joins, free of charge. */
   | {

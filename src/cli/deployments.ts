@@ -60,7 +60,10 @@ export function addDeployments(parent: Command): void {
     run(command, EdgeConfig, async (config, _options, log) => {
       const { startEdge } = await import('../edge.ts');
       const edge = await startEdge(config, log);
-      return [edge, [['for viewers', edge.publicUrl]]];
+      return [
+        edge,
+        [['for viewers', edge.publicUrl], ...(edge.httpUrl === undefined ? [] : [['for operators', edge.httpUrl] as const])],
+      ];
     }),
   );
 }

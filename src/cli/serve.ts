@@ -56,6 +56,7 @@ async function serve(options: z.infer<typeof Options>): Promise<void> {
   const relay = await startRelay(config, data, log);
   print(`${strong('Tollcast')} listens`);
   print(`  for viewers       ${relay.httpUrl}`);
+  if (relay.mediaUrl !== undefined) print(`  for media         ${relay.mediaUrl}`);
   print(`  for broadcasters  ${relay.rtmpUrl}${relay.rtmpsUrl === undefined ? '' : ` and ${relay.rtmpsUrl}`}`);
   const endDemo = await broadcastDemo?.(relay);
   if (!demo && listPrograms(data.ledgerFile).length === 0) {

@@ -1,5 +1,6 @@
 import { runningCharge } from '../billing/charge.ts';
 import type { ProgramInfo } from '../protocol/messages.ts';
+import type { Waiting } from '../viewer/admission.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import type { ViewerObserver } from '../viewer/options.ts';
 import type { ViewerClient, ViewerStatistics } from '../viewer/viewer-client.ts';
@@ -130,6 +131,7 @@ export class ViewStatus {
 
   #text(client: ViewerClient): string {
     const { title, tariff } = this.#program;
+    if (client.waiting !== undefined) return `${printable(title)}  ${waitingText(client.waiting)}`;
     const beforeMs = this.#past.reduce((total, past) => total + past.billableMs, 0);
     const { billableSeconds, amount } = runningCharge(beforeMs + client.billableMs, tariff);
     const { openedChunks, mediaBytes } = client.statistics;
@@ -153,3 +155,7 @@ export class ViewStatus {
     return Math.round(((bytes - before.bytes) * 8) / Math.max(1, elapsedMs));
   }
 }
+
+/** "waiting: 312 ahead, about 4 s" */
+export const waitingText = ({ ahead, expectedMs }: Waiting): string =>
+  `waiting: ${ahead.toLocaleString('en')} ahead, about ${Math.max(1, Math.ceil(expectedMs / 1_000)).toLocaleString('en')} s`;

@@ -20,8 +20,14 @@ export interface CertificateFiles {
 }
 
 /** The part of a TLS or HTTPS server that this needs. */
-interface TlsServer {
+export interface TlsServer {
   setSecureContext(pair: CertificatePair): void;
+}
+
+/** What a server shows at first, and later on. */
+export interface CertificateSource extends CertificatePair {
+  /** Has a server show what is current from now on. */
+  follow(server: TlsServer): void;
 }
 
 /** The part of `process` that this needs. */
@@ -44,7 +50,7 @@ const LOOK_MS = 1_000;
  * What TLS servers show, from files that are read again when they change, or at SIGHUP: connections from then on get the new
  * certificate, those that are open go on. A pair that is broken leaves the one before in place.
  */
-export class Certificates implements CertificatePair {
+export class Certificates implements CertificateSource {
   readonly #files: CertificateFiles;
   readonly #log: Logger;
   readonly #timers: Timers;
@@ -89,7 +95,6 @@ export class Certificates implements CertificatePair {
     return this.#time.toMs;
   }
 
-  /** Has a server show what is current from now on. */
   follow(server: TlsServer): void {
     this.#servers.add(server);
   }

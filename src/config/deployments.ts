@@ -1,13 +1,15 @@
 import { z } from 'zod';
-import { isBaseUrl } from '../base-url.ts';
 import {
+  baseUrl,
   broadcast,
+  hasOwnMediaPort,
   host,
   http,
   httpWithPages,
   keys,
   log,
   nats,
+  notOwnMediaPort,
   rtmp,
   rtmps,
   tokens,
@@ -66,18 +68,17 @@ export const EncryptorConfig = z.strictObject({
 export type EncryptorConfig = z.infer<typeof EncryptorConfig>;
 
 /** Forms 1 and 2: what viewers get their media from. */
-export const EdgeConfig = z.strictObject({
-  host,
-  http,
-  /** Names it among the edges; `tollcast credentials nats --edge` gave it a credential by that name. */
-  edge: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
-  /** Where viewers reach it, if not where it listens. */
-  publicUrl: z
-    .string()
-    .refine(isBaseUrl, 'is not an address such as https://edge1.example, without query and credentials')
-    .optional(),
-  viewers: viewersServed,
-  nats: nats('edge'),
-  log,
-});
+export const EdgeConfig = z
+  .strictObject({
+    host,
+    http,
+    /** Names it among the edges; `tollcast credentials nats --edge` gave it a credential by that name. */
+    edge: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+    /** Where viewers reach it, if not where it listens. */
+    publicUrl: baseUrl.optional(),
+    viewers: viewersServed,
+    nats: nats('edge'),
+    log,
+  })
+  .refine(hasOwnMediaPort, notOwnMediaPort);
 export type EdgeConfig = z.infer<typeof EdgeConfig>;

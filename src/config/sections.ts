@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { WHEN_AT_LIMIT } from '../authority/limits.ts';
+import { isBaseUrl } from '../base-url.ts';
 import { type KeyRules, scheduleFault } from '../keys/schedule.ts';
 import { ISSUER_ALGORITHMS } from '../tokens/token-issuer.ts';
 import { AUDIENCE, ISSUER } from '../tokens/viewer-token.ts';
@@ -10,6 +11,10 @@ const port = z.int().min(0).max(65_535);
 const ms = (least: number, most: number) => z.int().min(least).max(most);
 const count = z.int().min(1).max(10_000_000);
 const bytes = z.int().min(1_024).max(1_073_741_824);
+/** What viewers put a path behind. */
+export const baseUrl = z
+  .string()
+  .refine(isBaseUrl, 'is not an address such as https://edge1.example, without query and credentials');
 const certificate = z.strictObject({ certFile: z.string(), keyFile: z.string() });
 
 export const host = z.string().min(1).default('127.0.0.1');
@@ -108,21 +113,39 @@ const delivery = {
 };
 export type DeliveryConfig = z.infer<z.ZodObject<typeof delivery>>;
 
+/** Where that runs: in the main thread, on the HTTP port, or in threads that share another port. */
+const media = {
+  mediaThreads: z.int().min(0).max(64).default(0),
+  mediaPort: port.default(8081),
+  /** Where viewers reach that port, if not where it listens. */
+  mediaUrl: baseUrl.optional(),
+};
+
 const pingMs = ms(500, 600_000).default(15_000);
 
 /** Whom the authority admits. */
 const admission = {
   maxViewings: count.default(20_000),
   maxViewingsPerViewer: count.default(1),
+  maxWaiting: count.default(10_000),
   whenAtLimit: z.enum(WHEN_AT_LIMIT).default('newest-wins'),
   ticketLifetimeMs: ms(1_000, 600_000).default(15_000),
 };
 export type ViewersConfig = z.infer<z.ZodObject<typeof admission>>;
 
 /** Of an authority that is an edge as well, of one that is none, and of an edge. */
-export const viewersHere = z.strictObject({ ...admission, ...delivery, pingMs }).prefault({});
+export const viewersHere = z.strictObject({ ...admission, ...delivery, ...media, pingMs }).prefault({});
 export const viewersAdmitted = z.strictObject({ ...admission, pingMs }).prefault({});
-export const viewersServed = z.strictObject({ ...delivery, pingMs }).prefault({});
+export const viewersServed = z.strictObject({ ...delivery, ...media, pingMs }).prefault({});
+export type MediaConfig = z.infer<typeof viewersServed>;
+
+/** Of a configuration: media threads listen on a port of their own. */
+export const hasOwnMediaPort = ({ http, viewers }: { readonly http: HttpConfig; readonly viewers: MediaConfig }): boolean =>
+  viewers.mediaThreads === 0 || viewers.mediaPort === 0 || viewers.mediaPort !== http.port;
+export const notOwnMediaPort = {
+  path: ['viewers', 'mediaPort'],
+  error: 'is http.port as well, but media threads have a port of their own',
+};
 
 export const log = z
   .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info') })

@@ -11,6 +11,7 @@ import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
+import type { AdmissionQueue, Place } from './admission-queue.ts';
 import type { ControlTotals } from './control-totals.ts';
 import { MessageBudget } from './message-budget.ts';
 
@@ -30,8 +31,11 @@ export interface ControlPorts {
   readonly log: Logger;
   readonly limits: ControlLimits;
   readonly tokens: Pick<TokenVerifier, 'viewer'>;
+  readonly queue: AdmissionQueue;
   readonly totals: ControlTotals;
 }
+
+type Request = Extract<ViewerMessage, { type: 'watch' | 'resume' }>;
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
 export class ControlConnection implements Channel {
@@ -46,10 +50,11 @@ export class ControlConnection implements Channel {
   #inbox: Promise<void> = Promise.resolve();
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
+  #place: Place | undefined;
   /** Closed by this side: whatever the viewer sent is nobody's any more. */
   #isLetGo = false;
 
-  /** @param authenticated is called once it has its viewing */
+  /** @param authenticated is called once it has its viewing, or waits for it: the queue has limits of its own */
   constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
     this.#socket = socket;
     this.#ports = ports;
@@ -69,10 +74,13 @@ export class ControlConnection implements Channel {
   send(message: ServerMessage): void {
     if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#giveUp();
     else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    // What costs most of an admission is done: the session key is agreed.
+    if (message.type === 'viewing') this.#place?.leave(false);
   }
 
   close(code: number, reason: string): void {
     this.#isLetGo = true;
+    this.#leaveQueue();
     this.#socket.close(code, reason);
   }
 
@@ -93,7 +101,14 @@ export class ControlConnection implements Channel {
       this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
       return;
     }
-    this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
+    if (this.#place?.isWaiting) this.#receivedWhileWaiting(message.data);
+    else this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
+  }
+
+  /** Nothing is kept for the time after. */
+  #receivedWhileWaiting({ type }: ViewerMessage): void {
+    if (type === 'stop') this.close(1000, 'stopped');
+    else this.#refuse(new Refusal('bad-state', `${type} while it waits for its turn`));
   }
 
   async #handle(message: ViewerMessage): Promise<void> {
@@ -103,11 +118,7 @@ export class ControlConnection implements Channel {
       if (this.#asked) throw new Refusal('bad-state', 'this socket has its viewing already');
       this.#asked = true;
       this.#cancelTimeout();
-      const session = message.type === 'watch' ? await this.#watch(message) : await this.#resume(message);
-      this.#session = session;
-      this.#authenticated();
-      // Closed while that was being checked: nothing else will say so.
-      if (this.#socket.readyState !== this.#socket.OPEN) session.lost(this);
+      await this.#admit(message);
       return;
     }
     const session = this.#session;
@@ -130,8 +141,32 @@ export class ControlConnection implements Channel {
     }
   }
 
-  async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>): Promise<ViewingSession> {
-    const verified = await this.#ports.tokens.viewer(token);
+  /** Waits for its turn, then begins its viewing or takes it up. */
+  async #admit(message: Request): Promise<void> {
+    const { clock, queue } = this.#ports;
+    const arrivedMs = clock.nowMs();
+    const place = queue.enter({
+      comer: message.type === 'watch' ? 'newcomer' : 'established',
+      name: message.type === 'watch' ? message.token : message.viewing,
+      waiting: (ahead, expectedMs) => this.send({ type: 'waiting', ahead, expectedMs }),
+    });
+    this.#place = place;
+    if (place.isWaiting) this.#authenticated();
+    await place.turn;
+    try {
+      this.#session = message.type === 'watch' ? await this.#watch(message, arrivedMs) : await this.#resume(message);
+    } catch (error) {
+      place.leave(true);
+      throw error;
+    }
+    this.#authenticated();
+    // Closed while that was being checked: nothing else will say so.
+    if (this.#socket.readyState !== this.#socket.OPEN) this.#lost(this.#session);
+  }
+
+  /** @param arrivedMs when its token had to be good: the wait is not the viewer's doing */
+  async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>, arrivedMs: number): Promise<ViewingSession> {
+    const verified = await this.#ports.tokens.viewer(token, this.#ports.clock.nowMs() - arrivedMs);
     const watch = await verifyWatch(jws).catch((error) => {
       throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
     });
@@ -172,13 +207,25 @@ export class ControlConnection implements Channel {
     this.#cancelTimeout();
     this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
-    this.send({ type: 'error', code: refusal.code, message: refusal.message, fatal: true });
-    this.close(closeCode(refusal.code), refusal.code);
+    const { code, message, retryInMs } = refusal;
+    this.send({ type: 'error', code, message, fatal: true, ...(retryInMs === undefined ? {} : { retryInMs }) });
+    this.close(closeCode(code), code);
   }
 
   #closed(): void {
     this.#ports.totals.open--;
     this.#cancelTimeout();
-    this.#session?.lost(this);
+    this.#leaveQueue();
+    if (this.#session !== undefined) this.#lost(this.#session);
+  }
+
+  /** Whose turn it is keeps it until that has come to something. */
+  #leaveQueue(): void {
+    if (this.#place?.isWaiting) this.#place.leave(true);
+  }
+
+  #lost(session: ViewingSession): void {
+    this.#place?.leave(false);
+    session.lost(this);
   }
 }

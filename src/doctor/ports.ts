@@ -9,7 +9,7 @@ import type { Site } from './site.ts';
 
 /** A port that the process is to listen on, and how a finding calls it. */
 interface Listener {
-  readonly protocol: 'HTTP' | 'RTMP' | 'RTMPS';
+  readonly protocol: 'HTTP' | 'media' | 'RTMP' | 'RTMPS';
   readonly number: number;
   readonly where: string;
 }
@@ -38,12 +38,13 @@ export async function ports(site: Site, holders: KnownHolders = new Holders()): 
   return allAreFree ? [...found, ...elsewhere(site, holders)] : found;
 }
 
-function listenersOf({ host, http, rtmp, rtmps }: Site): readonly Listener[] {
+function listenersOf({ host, http, mediaPort, rtmp, rtmps }: Site): readonly Listener[] {
   const listener = (protocol: Listener['protocol'], number: number): Listener => {
     return { protocol, number, where: `${protocol} port ${number} on ${host}` };
   };
   return [
     listener('HTTP', http.port),
+    ...(mediaPort === undefined ? [] : [listener('media', mediaPort)]),
     ...(rtmp === undefined ? [] : [listener('RTMP', rtmp.port)]),
     ...(rtmps === undefined ? [] : [listener('RTMPS', rtmps.port)]),
   ];

@@ -3,7 +3,7 @@ import type { NatsRole } from '../bus/nats-connect.ts';
 import type { CertificateFiles } from '../config/certificates.ts';
 import { AuthorityConfig, EdgeConfig, EncryptorConfig, FacilityConfig } from '../config/deployments.ts';
 import { RelayConfig } from '../config/relay-config.ts';
-import type { NatsConfig, RtmpConfig, RtmpsConfig } from '../config/sections.ts';
+import type { MediaConfig, NatsConfig, RtmpConfig, RtmpsConfig } from '../config/sections.ts';
 import { unreachable } from '../errors.ts';
 import type { IssuerConfig } from '../tokens/token-issuer.ts';
 
@@ -28,6 +28,8 @@ export interface Site {
   /** Of an encryptor elsewhere. */
   readonly authority?: EncryptorConfig['authority'];
   readonly publicUrl?: string;
+  /** That media threads share. */
+  readonly mediaPort?: number;
 }
 
 /** @throws TollcastError `config-invalid` */
@@ -54,8 +56,17 @@ export function siteOf(role: Role, data: string, load: <T>(schema: z.ZodType<T>)
       };
     }
     case 'edge': {
-      const { host, http, publicUrl, edge, nats } = load(EdgeConfig);
-      return { role, host, http, ...(publicUrl && { publicUrl }), nats, natsRoles: [{ kind: 'edge', edge }], issuers: [] };
+      const { host, http, publicUrl, viewers, edge, nats } = load(EdgeConfig);
+      return {
+        role,
+        host,
+        http,
+        ...(publicUrl && { publicUrl }),
+        ...mediaPortOf(viewers),
+        nats,
+        natsRoles: [{ kind: 'edge', edge }],
+        issuers: [],
+      };
     }
     default:
       return unreachable(role);
@@ -73,14 +84,18 @@ function withLedger(role: Role, data: string, config: RelayConfig | FacilityConf
     data,
     keyPeriodMs: keys.periodMs,
     maxViewings: viewers.maxViewings,
+    ...('mediaThreads' in viewers && mediaPortOf(viewers)),
     issuers: tokens.issuers,
     ...(nats && { nats }),
     natsRoles,
   };
 }
 
+const mediaPortOf = ({ mediaThreads, mediaPort }: MediaConfig): Pick<Site, 'mediaPort'> =>
+  mediaThreads === 0 ? {} : { mediaPort };
+
 /** Of a relay's `viewers`, and of no facility's, which has no edge. */
-const DELIVERY = ['maxBatchMs', 'maxSocketBytes', 'tooSlowMs'];
+const DELIVERY = ['maxBatchMs', 'maxSocketBytes', 'tooSlowMs', 'mediaThreads', 'mediaPort', 'mediaUrl'];
 
 /**
  * The role that a configuration is of, by what only that one has. Undefined where it may be a facility's as well as a relay's with

@@ -3,6 +3,7 @@ import type { Clock, Timers } from '../clock.ts';
 import { BatchPace } from './batch-pace.ts';
 import type { MediaSocket } from './delivery.ts';
 import { type Backlog, FanOut, type FanOutLimits } from './fan-out.ts';
+import { ANNOUNCE_MS, viewingsGone } from './leaving.ts';
 import { Tickets } from './tickets.ts';
 
 export interface EdgeOptions {
@@ -17,6 +18,8 @@ export interface EdgeOptions {
   readonly bus: Bus;
   /** A viewer may come with its ticket before the bus has brought it here; 0 where it cannot. */
   readonly ticketWaitMs: number;
+  /** Of a thread, which is told of a ticket only once it asks for it: whether that is good. Its gates come before the answer. */
+  readonly claim?: (program: string, ticket: string) => Promise<boolean>;
 }
 
 /** Since the start. */
@@ -28,11 +31,6 @@ export interface EdgeTotals {
   readonly refusedTickets: number;
 }
 
-/** How often it says where it is and how full; silent for three times as long, it is taken for dead. */
-export const ANNOUNCE_MS = 1_000;
-/** How long viewings may take to go elsewhere when it stops, and how often it looks whether they have. */
-const LEAVE_WITHIN_MS = 1_500;
-const LEAVE_CHECK_MS = 20;
 /** A program that nobody has watched here for so long is no longer followed. */
 const UNWATCHED_MS = 10_000;
 
@@ -76,8 +74,10 @@ export class Edge {
   }
 
   /** Whether a ticket would be let in; does not use it up. */
-  knows(program: string, ticket: string): Promise<boolean> {
-    return this.#tickets.isGood(program, ticket, this.#options.ticketWaitMs);
+  async knows(program: string, ticket: string): Promise<boolean> {
+    const { claim, ticketWaitMs } = this.#options;
+    if (claim !== undefined && !this.#tickets.has(ticket) && !(await claim(program, ticket))) return false;
+    return this.#tickets.isGood(program, ticket, ticketWaitMs);
   }
 
   get viewings(): number {
@@ -124,14 +124,9 @@ export class Edge {
   async close(): Promise<void> {
     this.#cancelAnnouncement?.();
     if (this.#url !== undefined) this.#say(this.#url, true);
-    const untilMs = this.#options.clock.nowMs() + LEAVE_WITHIN_MS;
-    while (this.viewings > 0 && this.#options.clock.nowMs() < untilMs) await this.#moment();
+    await viewingsGone(() => this.viewings, this.#options.clock, this.#options.timers);
     for (const program of [...this.#fanOuts.keys()]) this.#leave(program);
     this.#unsubscribe();
-  }
-
-  #moment(): Promise<void> {
-    return new Promise((resolve) => this.#options.timers.after(LEAVE_CHECK_MS, resolve));
   }
 
   #gate(change: GateChange): void {

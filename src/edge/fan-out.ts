@@ -115,6 +115,7 @@ export class FanOut {
     this.#viewings.set(change.viewing, delivery);
     if (change.kind === 'ticket') {
       this.#drop(delivery, 'superseded by a new ticket');
+      if (change.lastChunkMs !== undefined) delivery.served.goesOn(change.lastChunkMs);
       return;
     }
     delivery.open(change.epoch, change.catchUp);
@@ -160,10 +161,11 @@ export class FanOut {
     if (epoch === undefined) {
       this.#cache.dropGroup();
     } else {
+      // At the start nobody has lost anything: a free catch-up is for whom it was granted, wherever else it watched before.
+      this.#joinable = this.#epoch !== 0;
       if (epoch !== this.#epoch) this.#changeEpoch(epoch);
       this.#cache.clear();
       for (const chunk of chunks) this.#cache.add(chunk);
-      this.#joinable = true;
     }
     this.#joinMessage = undefined;
     for (const delivery of this.#viewings.values()) this.#join(delivery);

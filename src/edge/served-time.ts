@@ -11,6 +11,11 @@ export class ServedTime {
     return this.#lastMs;
   }
 
+  /** Another thread sent it chunks before, the last one at that time: where sending goes on, there is no gap between the two. */
+  goesOn(fromMs: number): void {
+    this.#lastMs ??= fromMs;
+  }
+
   sent(atMs: number): void {
     const span = this.#spans.at(-1);
     if (span !== undefined && atMs - span.toMs <= MAX_SERVED_GAP_MS) span.toMs = atMs;

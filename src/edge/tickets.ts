@@ -49,6 +49,11 @@ export class Tickets {
     for (const tell of this.#waiting.get(ticketHash) ?? []) tell();
   }
 
+  /** Whether it was told of a ticket, good or not. */
+  has(ticket: string): boolean {
+    return this.#known.has(hashTicket(ticket));
+  }
+
   /** Whether a ticket is good. One that is not known yet may be on its way: it is waited for. */
   async isGood(program: string, ticket: string, withinMs: number): Promise<boolean> {
     const hash = hashTicket(ticket);

@@ -65,6 +65,8 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 export const ServerMessage = z.discriminatedUnion('type', [
   /** First on every control socket. */
   z.object({ type: z.literal('hello'), challenge: z.string() }),
+  /** A `watch` or `resume` has to wait for its turn: `ahead` are before it, which takes `expectedMs` by present experience. */
+  z.object({ type: z.literal('waiting'), ahead: z.int().min(0), expectedMs: z.int().min(0) }),
   /** The answer to `watch` and `resume`. `sessionKey`: a JWE, see keys/key-update.ts. */
   z.object({
     type: z.literal('viewing'),
@@ -86,8 +88,17 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('media'), state: z.enum(['away', 'live']) }),
   /** The viewing's end, and what it cost. The server closes the socket after it. */
   z.object({ type: z.literal('ended'), reason: z.enum(END_REASONS), usage: Usage }),
-  /** What was refused and why; `message` is for people. `fatal`: the server closes the socket after it. */
-  z.object({ type: z.literal('error'), code: z.enum(ERROR_CODES), message: z.string(), fatal: z.boolean() }),
+  /**
+   * What was refused and why; `message` is for people. `fatal`: the server closes the socket after it. `retryInMs`: when to ask again,
+   * where the server knows.
+   */
+  z.object({
+    type: z.literal('error'),
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    fatal: z.boolean(),
+    retryInMs: z.int().min(0).optional(),
+  }),
 ]);
 
 export type ServerMessage = z.infer<typeof ServerMessage>;

@@ -1,6 +1,7 @@
 import type { Authority } from '../authority/authority.ts';
 import type { RemoteEncryptors } from '../authority/remote-encryptors.ts';
 import type { ViewersConfig } from '../config/sections.ts';
+import type { AdmissionQueue } from '../control/admission-queue.ts';
 import type { ControlTotals } from '../control/control-totals.ts';
 import { ENCRYPTOR_ERROR_CODES } from '../protocol/encryptor-messages.ts';
 import { ERROR_CODES } from '../protocol/messages.ts';
@@ -8,6 +9,9 @@ import type { Host } from './host.ts';
 
 /** From a key's sending to its receipt on disk, in seconds: 10 ms to past the longest usual `minAnswerMs`. */
 export const RECEIPT_SECONDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
+
+/** From a `watch` to its turn, in seconds: at once, to past what anybody would wait. */
+export const WAIT_SECONDS = [0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 60];
 
 /** What the authority's queues hold, and what its limits refused. */
 export function measureViewings({ metrics }: Host, authority: Authority, { maxViewings }: ViewersConfig): void {
@@ -29,6 +33,14 @@ export function measureViewings({ metrics }: Host, authority: Authority, { maxVi
     'given',
     'withheld',
   ]);
+}
+
+/** Who waits to be let in. */
+export function measureAdmission({ metrics }: Host, queue: AdmissionQueue, { maxWaiting }: ViewersConfig): void {
+  metrics.gauge('tollcast_admission_waiting', 'Newcomers that wait for their turn', () => queue.waiting);
+  metrics.gauge('tollcast_admission_waiting_limit', 'viewers.maxWaiting: more are refused', () => maxWaiting);
+  metrics.gauge('tollcast_admission_rate', 'Newcomers that are let in a second, if there are so many', () => queue.perSecond);
+  metrics.total('tollcast_admission_refused_total', 'Newcomers that found no place to wait', () => queue.refused);
 }
 
 /** Those of viewers. */

@@ -9,6 +9,7 @@ import type { Timers } from '../clock.ts';
 import type { DataFolder } from '../config/data-folder.ts';
 import type { HttpWithPagesConfig, KeyRules, TokensConfig, ViewersConfig } from '../config/sections.ts';
 import type { TokenSecrets } from '../config/token-secrets.ts';
+import { AdmissionQueue } from '../control/admission-queue.ts';
 import type { ControlLimits } from '../control/control-connection.ts';
 import { controlPath, controlRoute } from '../control/control-route.ts';
 import { ControlTotals } from '../control/control-totals.ts';
@@ -22,7 +23,14 @@ import { tokenIssuer } from '../tokens/token-issuer.ts';
 import { TokenVerifier } from '../tokens/token-verifier.ts';
 import { version } from '../version.ts';
 import { END_REASONS } from '../viewing/end-reason.ts';
-import { measureControl, measureEncryptors, measureViewings, RECEIPT_SECONDS } from './authority-metrics.ts';
+import {
+  measureAdmission,
+  measureControl,
+  measureEncryptors,
+  measureViewings,
+  RECEIPT_SECONDS,
+  WAIT_SECONDS,
+} from './authority-metrics.ts';
 import type { Host } from './host.ts';
 import type { HttpRole } from './http-role.ts';
 
@@ -102,7 +110,17 @@ export async function authorityRole(
   servePages(http.app, config.http.frameAncestors);
   measure(host, authority, ledger);
   measureViewings(host, authority, config.viewers);
-  const controlPorts = { authority, clock, timers, log, tokens, limits: CONTROL_LIMITS, totals: new ControlTotals() };
+  const waitSeconds = host.metrics.histogram('tollcast_admission_wait_seconds', 'From a watch to its turn', WAIT_SECONDS);
+  const queue = new AdmissionQueue({
+    clock,
+    timers,
+    maxWaiting: config.viewers.maxWaiting,
+    ledgerWaiting: () => ledger.state.waiting,
+    waited: (ms) => waitSeconds(ms / 1_000),
+  });
+  host.onClose(() => queue.close());
+  measureAdmission(host, queue, config.viewers);
+  const controlPorts = { authority, clock, timers, log, tokens, queue, limits: CONTROL_LIMITS, totals: new ControlTotals() };
   measureControl(host, controlPorts.totals);
   const encryptors = new RemoteEncryptors({ authority, ledger, reader, clock, timers, log });
   host.onClose(() => encryptors.close());

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { Metrics } from '../api/metrics.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from '../clock.ts';
+import { systemTimers, type Timers } from '../clock.ts';
+import { type ProcessClock, processClock } from '../process-clock.ts';
 
 /** What every role in a process shares, and what undoes them all. */
 export interface Host {
-  readonly clock: Clock;
+  readonly clock: ProcessClock;
   readonly timers: Timers;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -24,9 +25,14 @@ export interface Running {
 /**
  * Runs a composition of roles: what it started before it failed is undone, and `close` undoes it all. A part that fails to be
  * undone keeps no other from it: `close` throws the first error once all is done.
+ * @param clock of a thread that is not the main one: that of the main one
  * @throws whatever the composition throws
  */
-export async function running<T extends object>(log: Logger, compose: (host: Host) => Promise<T>): Promise<T & Running> {
+export async function running<T extends object>(
+  log: Logger,
+  compose: (host: Host) => Promise<T>,
+  clock: ProcessClock = processClock(),
+): Promise<T & Running> {
   const undos: (() => Promise<void> | void)[] = [];
   const checks: (() => string | undefined)[] = [];
   let closing = false;
@@ -45,7 +51,7 @@ export async function running<T extends object>(log: Logger, compose: (host: Hos
     if (errors.length > 0) throw first;
   };
   const host: Host = {
-    clock: systemClock(),
+    clock,
     timers: systemTimers,
     log,
     metrics: new Metrics(),

@@ -25,11 +25,15 @@ export class TokenVerifier {
     this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
   }
 
-  /** @throws Refusal `token-expired`, `token-invalid`, `unavailable` where its issuer's keys cannot be fetched */
-  async viewer(token: string): Promise<ViewerToken> {
+  /**
+   * @param agoMs when it was shown: one that has expired since is good still
+   * @throws Refusal `token-expired`, `token-invalid`, `unavailable` where its issuer's keys cannot be fetched
+   */
+  async viewer(token: string, agoMs = 0): Promise<ViewerToken> {
+    const rules = { ...VIEWER_RULES, currentDate: new Date(Date.now() - agoMs) };
     try {
       const issuer = this.#issuers.get(decodeJwt(token).iss ?? '');
-      return issuer === undefined ? await this.#ownViewer(token) : await issuedViewer(token, issuer);
+      return issuer === undefined ? await this.#ownViewer(token, rules) : await issuedViewer(token, issuer, rules);
     } catch (error) {
       throw refusalOf(error);
     }
@@ -40,8 +44,8 @@ export class TokenVerifier {
     await this.#verifyOwn(token, OPERATOR_RULES);
   }
 
-  async #ownViewer(token: string): Promise<ViewerToken> {
-    const own = viewerTokenOf(await this.#verifyOwn(token, VIEWER_RULES));
+  async #ownViewer(token: string, rules: JWTVerifyOptions): Promise<ViewerToken> {
+    const own = viewerTokenOf(await this.#verifyOwn(token, rules));
     const taken = [...this.#issuers.keys()].find((issuer) =>
       [own.viewer, own.id].some((name) => name.startsWith(issuedName(issuer, ''))),
     );
@@ -67,9 +71,10 @@ export class TokenVerifier {
   }
 }
 
-async function issuedViewer(token: string, { issuer, audience, algorithms, keys }: TokenIssuer): Promise<ViewerToken> {
-  const rules = { ...VIEWER_RULES, algorithms: [...algorithms], issuer, audience };
-  const { payload } = await jwtVerify(token, keys, rules).catch((error: unknown) => {
+async function issuedViewer(token: string, of: TokenIssuer, rules: JWTVerifyOptions): Promise<ViewerToken> {
+  const { issuer, audience, algorithms, keys } = of;
+  const issued = { ...rules, algorithms: [...algorithms], issuer, audience };
+  const { payload } = await jwtVerify(token, keys, issued).catch((error: unknown) => {
     if (!(error instanceof KeysUnreachable)) throw error;
     throw new Refusal('unavailable', `the keys of the token's issuer ${issuer} cannot be had now: ${error.message}`);
   });

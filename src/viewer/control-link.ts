@@ -2,7 +2,8 @@ import { backOffMs } from '../back-off.ts';
 import { TollcastError } from '../errors.ts';
 import type { DeviceKeys } from '../keys/device.ts';
 import type { ServerMessage, ViewerMessage } from '../protocol/messages.ts';
-import { type Admission, type Asked, askToResume, askToWatch } from './admission.ts';
+import { Refusal } from '../protocol/refusal.ts';
+import { type Admission, type Asked, askToResume, askToWatch, type Waiting } from './admission.ts';
 import { ControlConnection } from './control-connection.ts';
 import { RECONNECT_FOR_MS } from './limits.ts';
 import type { ViewerOptions } from './options.ts';
@@ -25,25 +26,27 @@ export class ControlLink {
   }
 
   /** Opens a viewing on a first socket, which is not tried twice. @throws TollcastError, see admission.ts */
-  watch(asked: Asked, device: DeviceKeys): Promise<Admission> {
-    return askToWatch(this.#connect(), asked, device);
+  watch(asked: Asked, device: DeviceKeys, waits: (waiting: Waiting) => void): Promise<Admission> {
+    return askToWatch(this.#connect(), asked, device, waits);
   }
 
   /**
    * Takes up the viewing on a new socket; tries again, with growing waits, for as long as that may help.
    * @throws TollcastError, see admission.ts
    */
-  async resume(viewing: string, device: DeviceKeys): Promise<Admission> {
+  async resume(viewing: string, device: DeviceKeys, waits: (waiting: Waiting) => void): Promise<Admission> {
     const { clock, random } = this.#parts;
     const lostMs = clock.nowMs();
+    let leastMs = 0;
     for (let attempt = 0; ; attempt++) {
-      await this.#pause(backOffMs(attempt, random()));
+      await this.#pause(Math.max(leastMs, backOffMs(attempt, random())));
       try {
-        return await askToResume(this.#connect(), viewing, device);
+        return await askToResume(this.#connect(), viewing, device, waits);
       } catch (error) {
         this.#over.throwIfAborted();
         const tooLong = clock.nowMs() - lostMs > RECONNECT_FOR_MS;
         if (tooLong || !mayHelpToRetry(error)) throw error;
+        leastMs = error instanceof Refusal ? (error.retryInMs ?? 0) : 0;
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { Clock, Timers } from '../clock.ts';
 import type { TollcastError } from '../errors.ts';
 import type { Usage } from '../protocol/messages.ts';
-import type { Admission, Asked } from './admission.ts';
+import type { Admission, Asked, Waiting } from './admission.ts';
 import type { FlvPiece } from './flv-joiner.ts';
 import type { OpenSocket } from './socket.ts';
 import type { ViewerState } from './state.ts';
@@ -9,6 +9,8 @@ import type { ViewerState } from './state.ts';
 /** What happens in a viewing, as it happens. None is called before `ViewerClient.start` has returned; none may throw. */
 export interface ViewerObserver {
   state?(state: ViewerState): void;
+  /** It has to wait to be admitted, or taken up again, and stands here now. */
+  waiting?(waiting: Waiting): void;
   /** The server has admitted the viewing, or taken it up again. */
   admitted?(admission: Omit<Admission, 'sessionKey'>): void;
   /** An epoch's receipt is durable: its chunks may come. */

@@ -1,7 +1,7 @@
 import { messageOf, TollcastError, unreachable } from '../errors.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../keys/device.ts';
 import type { ServerMessage, Usage } from '../protocol/messages.ts';
-import type { Admission } from './admission.ts';
+import type { Admission, Waiting } from './admission.ts';
 import { answerKey } from './answer-key.ts';
 import { ControlLink } from './control-link.ts';
 import type { ViewingEnd } from './end.ts';
@@ -48,6 +48,7 @@ export class ViewerClient {
   #facts = FACTS_AT_START;
   #shownState: ViewerState = 'connecting';
   #admission: Admission | undefined;
+  #waiting: Waiting | undefined;
   #usage: Usage | undefined;
   #confirmedEpochs = 0;
   #hadTicket = false;
@@ -87,6 +88,11 @@ export class ViewerClient {
   /** Milliseconds of billable time so far: the server's last figure, and an estimate of what came since. */
   get billableMs(): number {
     return this.#running.billableMs;
+  }
+
+  /** Where it stands, while it waits to be admitted. */
+  get waiting(): Waiting | undefined {
+    return this.#facts.control === 'waiting' ? this.#waiting : undefined;
   }
 
   /** The FLV bytes from now on, for one reader; ends with the viewing. See FlvQueue for what a slow reader gets. */
@@ -140,14 +146,20 @@ export class ViewerClient {
   async #view(): Promise<ViewingEnd> {
     requireWebCrypto();
     const device = await generateDeviceKeys();
-    let admission = await this.#control.watch(this.#options, device);
+    let admission = await this.#control.watch(this.#options, device, (waiting) => this.#wait(waiting));
     for (;;) {
       this.#admit(admission);
       const end = await this.#converse(admission, device);
       if (end !== undefined) return end;
       this.#learn({ control: 'lost' });
-      admission = await this.#control.resume(admission.viewing, device);
+      admission = await this.#control.resume(admission.viewing, device, (waiting) => this.#wait(waiting));
     }
+  }
+
+  #wait(waiting: Waiting): void {
+    this.#waiting = waiting;
+    if (this.#admission === undefined) this.#learn({ control: 'waiting' });
+    this.#observer.waiting?.(waiting);
   }
 
   #admit(admission: Admission): void {
@@ -204,6 +216,7 @@ export class ViewerClient {
         return undefined;
       }
       case 'hello':
+      case 'waiting':
       case 'viewing':
         throw new TollcastError('protocol-violation', `the server sent ${message.type} in the middle of a viewing`);
       default:

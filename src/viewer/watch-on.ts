@@ -3,6 +3,7 @@ import { sameTariff } from '../billing/tariff.ts';
 import type { Timers } from '../clock.ts';
 import { TollcastError } from '../errors.ts';
 import type { ProgramInfo } from '../protocol/messages.ts';
+import { Refusal } from '../protocol/refusal.ts';
 import type { ViewingEnd } from './end.ts';
 import { RECONNECT_FOR_MS } from './limits.ts';
 import { fetchProgram } from './programs.ts';
@@ -39,9 +40,16 @@ export async function* watchOn(options: WatchOnOptions): AsyncGenerator<ViewerCl
     const end = await client.ended;
     if (options.stop.aborted || !rewatch.allows(end)) return;
     options.lost?.(end);
+    await notSooner(end, options);
     await liveAgain(options);
     if (options.stop.aborted) return;
   }
+}
+
+/** A server that has many to admit may have said when to come again. */
+async function notSooner(end: ViewingEnd, { stop, timers = holdingTimers }: WatchOnOptions): Promise<void> {
+  const retryInMs = end.by === 'error' && end.error instanceof Refusal ? end.error.retryInMs : undefined;
+  if (retryInMs !== undefined) await wait(timers, retryInMs, stop);
 }
 
 /** Waits for a program whose server died, or lost whoever encrypts it, for as long as that may help. */

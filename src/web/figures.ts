@@ -21,6 +21,13 @@ export function formatTime(wholeSeconds: number): string {
   return hours === 0 ? `${minutes}:${seconds}` : `${hours}:${String(minutes).padStart(2, '0')}:${seconds}`;
 }
 
+/** "about 4 seconds", "about 3 minutes". */
+export function formatAbout(forMs: number): string {
+  const seconds = Math.max(1, Math.ceil(forMs / 1_000));
+  const [count, unit] = seconds < 90 ? [seconds, 'second'] : [Math.round(seconds / 60), 'minute'];
+  return `about ${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
 /** "€0.60 per minute, billed by the second". */
 export function formatTariff(tariff: Tariff, locale?: string): string {
   if (isFree(tariff)) return 'Free';

@@ -1,9 +1,10 @@
 import type { TollcastError } from '../errors.ts';
 import type { ProgramInfo } from '../protocol/messages.ts';
+import type { Waiting } from '../viewer/admission.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import type { ViewerState } from '../viewer/state.ts';
 import { formatConsent, formatTariff, isFree } from './figures.ts';
-import { endingWords, problemWords, stateWords } from './wording.ts';
+import { endingWords, problemWords, stateWords, waitingWords } from './wording.ts';
 
 /** What the watch page is showing. */
 export type PageState =
@@ -11,7 +12,13 @@ export type PageState =
   /** The program is live; the viewer is asked to consent to its price. `changed`: it is another than a moment ago. */
   | { readonly phase: 'offer'; readonly program: ProgramInfo; readonly changed: boolean }
   | { readonly phase: 'not-live'; readonly program: ProgramInfo }
-  | { readonly phase: 'viewing'; readonly program: ProgramInfo; readonly state: ViewerState }
+  /** `waiting`: many want to watch at once, and this is where the viewer stands. */
+  | {
+      readonly phase: 'viewing';
+      readonly program: ProgramInfo;
+      readonly state: ViewerState;
+      readonly waiting?: Waiting | undefined;
+    }
   | { readonly phase: 'ended'; readonly program: ProgramInfo; readonly end: ViewingEnd }
   | { readonly phase: 'problem'; readonly error: TollcastError; readonly retry: boolean };
 
@@ -27,8 +34,9 @@ export interface Card {
 export function cardOf(state: PageState): Card | undefined {
   switch (state.phase) {
     case 'loading':
-    case 'viewing':
       return undefined;
+    case 'viewing':
+      return state.waiting === undefined ? undefined : { ...waitingWords(state.waiting), action: undefined, receipt: false };
     case 'offer': {
       const { tariff } = state.program;
       const heading = state.changed ? 'The price has changed' : 'On air now';

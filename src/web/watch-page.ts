@@ -46,7 +46,7 @@ export class WatchPage {
   /** Billable time of viewings that this one goes on from without having been asked. */
   #carriedMs = 0;
   #undecodable = false;
-  /** A viewing has been opened: the link's `autoplay` has done its part. */
+  /** A viewing has been opened, or the viewer did not want to wait for it: the link's `autoplay` has done its part. */
   #begun = false;
 
   constructor(link: WatchLink) {
@@ -73,6 +73,7 @@ export class WatchPage {
 
   /** The page is being left: so is the viewing. */
   leave(): void {
+    this.#begun = true;
     this.#watching?.stop.abort();
     void this.#watching?.client?.stop();
   }
@@ -160,7 +161,11 @@ export class WatchPage {
       token: this.#link.token ?? '',
       observer: {
         state: (state) => {
-          if (watching.client === client && state !== 'ended') this.#show({ phase: 'viewing', program, state });
+          if (watching.client === client && state !== 'ended')
+            this.#show({ phase: 'viewing', program, state, waiting: client.waiting });
+        },
+        waiting: (waiting) => {
+          if (client.state === 'waiting-for-turn') this.#show({ phase: 'viewing', program, state: client.state, waiting });
         },
         admitted: ({ viewing }) => {
           this.#begun = true;

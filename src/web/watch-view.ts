@@ -69,9 +69,11 @@ export class WatchView {
     this.#showOutcome(state);
     const viewing = state.phase === 'viewing';
     const waiting = state.phase === 'loading' || (viewing && state.state !== 'watching');
-    this.#wait.hidden = !waiting;
+    const hasCard = !this.#card.hidden;
+    this.#wait.hidden = !waiting || hasCard;
     setText(this.#waitText, statusOf(state));
-    this.#controls.hidden = !viewing;
+    // On a narrow page they would lie over the card.
+    this.#controls.hidden = !viewing || hasCard;
     this.#stop.hidden = !viewing;
     this.#stop.disabled = viewing && state.state === 'stopping';
     this.#figures.hidden = !viewing && state.phase !== 'ended';

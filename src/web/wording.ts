@@ -1,7 +1,9 @@
 import { type TollcastError, unreachable } from '../errors.ts';
+import type { Waiting } from '../viewer/admission.ts';
 import type { ViewingEnd } from '../viewer/end.ts';
 import type { ViewerState } from '../viewer/state.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
+import { formatAbout } from './figures.ts';
 
 /** What the page says, in one place. */
 export interface Wording {
@@ -13,6 +15,8 @@ export function stateWords(state: ViewerState): string {
   switch (state) {
     case 'connecting':
       return 'Connecting';
+    case 'waiting-for-turn':
+      return 'Waiting for your turn';
     case 'waiting-for-key':
       return 'Getting the key';
     case 'waiting-for-media':
@@ -30,6 +34,12 @@ export function stateWords(state: ViewerState): string {
     default:
       return unreachable(state);
   }
+}
+
+/** In the order of their coming, and without a charge: said to those who have to wait for their turn. */
+export function waitingWords({ ahead, expectedMs }: Waiting, locale?: string): Wording {
+  const before = ahead === 0 ? 'You are next' : `${ahead.toLocaleString(locale)} before you, ${formatAbout(expectedMs)}`;
+  return { heading: 'Many want to watch now', text: `${before}. It begins by itself. Nothing is charged while you wait.` };
 }
 
 export function endWords(reason: EndReason): Wording {
@@ -78,7 +88,6 @@ const PROBLEMS: Readonly<Record<string, Wording>> = {
     heading: 'Every seat is taken',
     text: 'The server takes no more viewers at the moment. Try again later.',
   },
-  'try-later': { heading: 'Not right now', text: 'You began and broke off several times. Wait a minute, then try again.' },
   'resume-invalid': { heading: 'The connection was lost', text: 'It took too long to come back, so the viewing was ended.' },
   unavailable: { heading: 'The server is busy', text: 'Try again in a moment.' },
   unreachable: { heading: 'The server cannot be reached', text: 'Check your connection, then try again.' },
@@ -100,8 +109,10 @@ const PROBLEMS: Readonly<Record<string, Wording>> = {
   },
 };
 
-/** What to say of an error, by its code; of an unknown one, what it says itself. */
-export const problemWords = (error: Pick<TollcastError, 'code' | 'message'>): Wording =>
-  PROBLEMS[error.code] ?? { heading: 'Something went wrong', text: `${error.message} (${error.code})` };
+/** What to say of an error, by its code; of an unknown one, what it says itself. Only the server knows why it is not right now, and for how long. */
+export const problemWords = ({ code, message }: Pick<TollcastError, 'code' | 'message'>): Wording =>
+  code === 'try-later'
+    ? { heading: 'Not right now', text: `${message.charAt(0).toUpperCase()}${message.slice(1)}.` }
+    : (PROBLEMS[code] ?? { heading: 'Something went wrong', text: `${message} (${code})` });
 
 export const endingWords = (end: ViewingEnd): Wording => (end.by === 'server' ? endWords(end.reason) : problemWords(end.error));

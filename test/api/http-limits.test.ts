@@ -85,6 +85,23 @@ test('a socket that has said whose it is makes room for the next', async () => {
   await server.close();
 });
 
+test('a socket too many of an address is held for a moment, and comes in when another has said whose it is', async () => {
+  const server = await serve({ maxUnauthenticatedPerAddress: 1 });
+  const { socket } = await opened(server);
+  const held = [opened(server), opened(server)];
+  // The one that comes last is answered after those before it have been looked at.
+  expect((await fetch(new URL('/healthz', server.url))).status).toBe(200);
+  socket.send('watch');
+  const [second] = await Promise.all([Promise.race(held)]);
+  expect(second.outcome).toBe('open');
+  second.socket.terminate();
+  expect((await Promise.all(held)).map(({ outcome }) => outcome)).toEqual(['open', 'open']);
+  expect(await server.metrics.registry.metrics()).toMatch(
+    /^tollcast_http_refused_total{reason="unauthenticated-per-address"} 0$/m,
+  );
+  await server.close();
+});
+
 test('an upgrade that comes to nothing counts for nothing', async () => {
   const server = await serve({ maxUnauthenticatedPerAddress: 1 });
   const request = get(new URL('/control', server.url), {

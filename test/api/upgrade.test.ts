@@ -38,3 +38,30 @@ test.each([
     expect(headers.get(name)).toBe(value);
   connection.destroy();
 });
+
+/** Answers a request of a page: 101 or why not. */
+async function answerTo(host: string, origin: string, hasPages: boolean): Promise<number> {
+  const server = createServer();
+  const route = { subprotocol: 'some.v1', maxMessageBytes: 100, isOpenToAll: false, accept: () => () => undefined };
+  serveSockets(server, [[/^\/s$/, route]], ['https://allowed.example'], new HttpAdmission(server, http.parse({})), hasPages);
+  const connection = new RawConnection(server);
+  const lines = Object.entries({ ...HEADERS, host, origin }).map(([name, value]) => `${name}: ${value}\r\n`);
+  connection.write(`GET /s HTTP/1.1\r\n${lines.join('')}\r\n`);
+  await connection.quiet();
+  const { status } = firstResponse(connection.received);
+  connection.destroy();
+  return status;
+}
+
+test('pages of the port may open sockets, and those of other ports of the host where the port itself has none', async () => {
+  expect(await answerTo('video.example:8080', 'http://video.example:8080', true)).toBe(101);
+  expect(await answerTo('video.example:8081', 'http://video.example:8080', true)).toBe(403);
+  expect(await answerTo('video.example:8081', 'http://video.example:8080', false)).toBe(101);
+  expect(await answerTo('[::1]:8081', 'http://[::1]:8080', false)).toBe(101);
+  for (const hasPages of [true, false]) {
+    for (const origin of ['http://other.example:8081', 'https://sub.video.example', 'null', 'not an origin'])
+      expect(await answerTo('video.example:8081', origin, hasPages)).toBe(403);
+    expect(await answerTo('video.example:8081', 'https://allowed.example', hasPages)).toBe(101);
+    expect(await answerTo('not a host', 'http://video.example', hasPages)).toBe(403);
+  }
+});

@@ -12,7 +12,7 @@ export const PERIOD_MS = 1_900;
 const KEYS = { periodMs: PERIOD_MS, leadMs: 600, spreadMs: 400, graceMs: 700 };
 export const PROGRAM = 'news';
 
-type Viewers = Readonly<Record<string, unknown>>;
+export type Viewers = Readonly<Record<string, unknown>>;
 
 /** A relay process with a program on the air, and one honest viewer after another beside those who cheat. */
 export class Show {

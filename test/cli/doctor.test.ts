@@ -82,6 +82,20 @@ describe('doctor', () => {
     ]);
   });
 
+  test('looks at the port of media threads where there are any', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const data = ['--data', join(folder, 'media')];
+    const withThreads = await examined({ viewers: { mediaThreads: 2, mediaPort: port } }, ...data);
+    const without = await examined({ viewers: { mediaPort: port } }, ...data);
+    server.close();
+    expect(withThreads.problems).toMatchObject([
+      { found: expect.stringMatching(`^media port ${port} on 127.0.0.1 is held by another process`) },
+    ]);
+    expect(without.problems).toEqual([]);
+  });
+
   test("takes serve's flags over the file, and has them for no other role", async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

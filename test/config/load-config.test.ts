@@ -26,6 +26,11 @@ test.each([
   ['a list for a name', '? [host]\n: 1\n', /^FILE is wrong: Unrecognized key/],
   ['a line break in a name', '"ho\\nst": 1\n', /^FILE is wrong: Unrecognized key: "ho st"$/],
   ['a setting that has a length, and is none', 'tokens: {issuers: {length: {toString: 1}}}\n', /^FILE is wrong: /],
+  [
+    'a port that two would have',
+    'viewers: {mediaThreads: 1, mediaPort: 8080}\n',
+    /^FILE is wrong: viewers.mediaPort: is http.port as well/,
+  ],
   ['a wrong setting', 'http: {port: -1}\n', /^FILE is wrong: http.port: /],
 ])('a configuration with %s is refused in one line that names the file', (_, text, refusal) => {
   expect(refusalOf(text)).toMatch(refusal);

@@ -28,13 +28,14 @@ function namesIn(schema: z.core.JSONSchema.BaseSchema, at: string[] = []): strin
 
 const schemaNames = namesIn(z.toJSONSchema(RelayConfig, { io: 'input', unrepresentable: 'any' })).sort();
 const shown = settingsOf(everything);
-/** A file has no default, and RTMPS and NATS are off without theirs. */
+/** A file and an address have no default, and RTMPS and NATS are off without theirs. */
 const WITHOUT_DEFAULT = new Set([
   'http.tls.certFile',
   'http.tls.keyFile',
   'rtmps.certFile',
   'rtmps.keyFile',
   'rtmps.port',
+  'viewers.mediaUrl',
   'nats.servers',
   'nats.seedFiles.authority',
   'nats.seedFiles.encryptor',

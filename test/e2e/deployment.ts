@@ -18,6 +18,8 @@ export interface DeploymentOptions {
   readonly edges?: readonly string[];
   /** Puts a proxy that counts before the authority's HTTP port, and between NATS and the authority and each edge. */
   readonly counted?: boolean;
+  /** Of the relay, or of each edge. */
+  readonly mediaThreads?: number;
 }
 
 /** What of a deployment is a process, and how it is started. */
@@ -124,8 +126,19 @@ export class Deployment extends Operated {
     } else {
       const nats = this.nats?.configFor(['authority', 'encryptor']);
       const command = this.form === 'relay' ? 'serve' : 'facility';
-      this.#parts.set(this.form, { command, config: { http, rtmp, keys, broadcast, nats }, data, forWhom });
+      this.#parts.set(this.form, {
+        command,
+        config: { http, rtmp, keys, broadcast, viewers: this.form === 'relay' ? this.#viewers : undefined, nats },
+        data,
+        forWhom,
+      });
     }
+  }
+
+  /** Of what serves media. */
+  get #viewers(): object | undefined {
+    const { mediaThreads } = this.#options;
+    return mediaThreads === undefined ? undefined : { mediaThreads, mediaPort: 0 };
   }
 
   async #addEncryptor(config: object): Promise<void> {
@@ -141,7 +154,12 @@ export class Deployment extends Operated {
   }
 
   async #addEdge(edge: string): Promise<void> {
-    const config = { edge, http: { port: await freePort() }, nats: await this.#natsOf(edge, ['edge'], edge) };
+    const config = {
+      edge,
+      http: { port: await freePort() },
+      viewers: this.#viewers,
+      nats: await this.#natsOf(edge, ['edge'], edge),
+    };
     this.#parts.set(edge, { command: 'edge', config, forWhom: ['viewers'] });
   }
 

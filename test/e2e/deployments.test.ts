@@ -8,10 +8,14 @@ import { staged } from './stage.ts';
 const OPTIONS = { keys: { periodMs: 2_000 }, broadcast: { graceMs: 8_000 } };
 
 /** The same scenarios against every form, as separate processes, with the same bill for the same viewing. */
-(ffmpeg === undefined || natsServer === undefined ? describe.skip : describe).each(FORMS)('as %s', (form) => {
+(ffmpeg === undefined || natsServer === undefined ? describe.skip : describe).each([
+  ...FORMS.map((form) => [form, 0] as const),
+  ['relay', 2] as const,
+  ['split', 2] as const,
+])('as %s with %i media threads', (form, mediaThreads) => {
   test(
     'views and bills; who stopped gets nothing more; who is silent is cut off; an expired token gets nothing',
-    staged(form, OPTIONS, async (stage) => {
+    staged(form, { ...OPTIONS, mediaThreads }, async (stage) => {
       const { deployment } = stage;
       const [viewer, silent] = [await stage.watch('alice'), await stage.watch('silent')];
       const confirmed = Math.max(...silent.keys.keys());
@@ -52,7 +56,7 @@ const OPTIONS = { keys: { periodMs: 2_000 }, broadcast: { graceMs: 8_000 } };
 
   test(
     'restarted after a kill, bills no receipt twice and loses none',
-    staged(form, OPTIONS, async (stage) => {
+    staged(form, { ...OPTIONS, mediaThreads }, async (stage) => {
       const { deployment } = stage;
       const viewer = await stage.watch('alice');
       await until(() => (viewer.last('confirmed')?.usage.billableMs ?? 0) > 5_000, 'five seconds were viewed');

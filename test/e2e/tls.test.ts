@@ -18,6 +18,7 @@ describe('a relay with certificates', () => {
   let relay: ServerProcess;
   let httpPort: number;
   let rtmpsPort: number;
+  let mediaPort: number;
 
   const put = ({ cert, key }: { cert: string; key: string }): void => {
     writeFileSync(files.certFile, cert);
@@ -33,7 +34,7 @@ describe('a relay with certificates', () => {
   /** The common names of what a new connection to each port is shown. */
   const shown = async (): Promise<string> => {
     const names: string[] = [];
-    for (const port of [httpPort, rtmpsPort]) {
+    for (const port of [httpPort, mediaPort, rtmpsPort]) {
       const socket = await open(port);
       names.push(String(socket.getPeerCertificate().subject.CN));
       socket.destroy();
@@ -41,17 +42,18 @@ describe('a relay with certificates', () => {
     return names.join(' ');
   };
 
-  const shows = (name: string) => until(async () => (await shown()) === `${name} ${name}`, `both ports show ${name}`);
+  const shows = (name: string) => until(async () => (await shown()) === `${name} ${name} ${name}`, `all ports show ${name}`);
 
   const lines = (message: RegExp): string[] => relay.log.split('\n').filter((line) => message.test(line));
 
   beforeAll(async () => {
     put(selfSigned('first'));
-    [httpPort, rtmpsPort] = [await freePort(), await freePort()];
+    [httpPort, rtmpsPort, mediaPort] = [await freePort(), await freePort(), await freePort()];
     const config = {
       http: { port: httpPort, tls: files },
       rtmp: { port: 0, handshakeTimeoutMs: 60_000 },
       rtmps: { port: rtmpsPort, ...files },
+      viewers: { mediaThreads: 1, mediaPort },
     };
     relay = await ServerProcess.start(scratch, 'serve', config, ['viewers', 'broadcasters'], scratch.file('data'));
   }, 30_000);

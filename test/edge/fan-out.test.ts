@@ -279,6 +279,23 @@ describe('the fan-out', () => {
     expect(socket.got).toBe('PK PKabc');
   });
 
+  test('beginning with a program, gives what came since the last keyframe to whom it was granted, and to nobody else', async () => {
+    const kept = [chunk(1, 'P', Flag.preamble), chunk(1, 'K', Flag.keyframe), chunk(1, 'a')];
+    bus.chunks.serveCatchUp('sport', () => kept);
+    const fresh = new FanOut('e1', 'sport', { clock: time, timers: time, limits: LIMITS, bus, pace });
+    const sockets = ['granted', 'had it elsewhere'].map((viewing) => {
+      const socket = new FakeSocket();
+      fresh.gate({ kind: 'open', program: 'sport', viewing, epoch: 1, catchUp: viewing === 'granted' });
+      fresh.attach(viewing, socket);
+      return socket;
+    });
+    await settled();
+    bus.chunks.publish('sport', chunk(1, 'b'));
+    bus.chunks.publish('sport', chunk(1, 'L', Flag.keyframe));
+    expect(sockets.map(({ got }) => got)).toEqual(['PKa b L', 'PL']);
+    fresh.close();
+  });
+
   test('waits for the next keyframe where nobody has what is missing', async () => {
     begin(1);
     const socket = attach('v1');

@@ -10,6 +10,7 @@ import { RemoteEncryptors } from '../../src/authority/remote-encryptors.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { type Clock, systemClock, systemTimers } from '../../src/clock.ts';
 import { http } from '../../src/config/sections.ts';
+import { AdmissionQueue } from '../../src/control/admission-queue.ts';
 import { controlPath, controlRoute } from '../../src/control/control-route.ts';
 import { ControlTotals } from '../../src/control/control-totals.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../../src/control/encryptor-route.ts';
@@ -121,6 +122,7 @@ export class AuthorityHost {
         log: silentLog,
         limits: ENCRYPTOR_LIMITS,
         totals: new ControlTotals(),
+        queue: new AdmissionQueue({ clock, timers: systemTimers, maxWaiting: 100, ledgerWaiting: () => 0 }),
         tokens: new TokenVerifier({ valid: () => [tokenSecret(TOKEN_SECRET)] }),
       },
       this.#heartbeat,

@@ -59,6 +59,10 @@ export class FakeServer {
   readonly messages: ViewerMessage[] = [];
   /** Refuse the next request of this type. */
   readonly refuse = new Map<ViewerMessage['type'], ErrorCode>();
+  /** With the refusals. */
+  retryInMs: number | undefined;
+  /** When it is the viewer's turn to be admitted. */
+  turn: Promise<void> = Promise.resolve();
   /** Requests of these types get no answer. */
   readonly ignore = new Set<ViewerMessage['type']>();
   refuseMedia = false;
@@ -159,7 +163,9 @@ export class FakeServer {
   }
 
   fail(code: ErrorCode, fatal: boolean): void {
-    this.say({ type: 'error', code, message: `the fake server says ${code}`, fatal });
+    const { retryInMs } = this;
+    const message = `the fake server says ${code}`;
+    this.say({ type: 'error', code, message, fatal, ...(retryInMs === undefined ? {} : { retryInMs }) });
     if (fatal) this.control?.close(closeCode(code));
   }
 
@@ -225,8 +231,10 @@ export class FakeServer {
     if (refused !== undefined) return this.fail(refused, true);
     switch (message.type) {
       case 'watch':
+        await this.#turn();
         return this.#watch(message.token, message.jws, challenge);
       case 'resume':
+        await this.#turn();
         return this.#resume(message.jws, challenge);
       case 'receipt':
         return this.#receipt(message.jws);
@@ -235,6 +243,11 @@ export class FakeServer {
       case 'stop':
         return this.end('stopped');
     }
+  }
+
+  async #turn(): Promise<void> {
+    this.activity.changed();
+    await this.turn;
   }
 
   async #watch(token: string, jws: string, challenge: string): Promise<void> {

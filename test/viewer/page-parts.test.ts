@@ -8,7 +8,7 @@ import { formatConsent, formatMoney, formatTariff, formatTime } from '../../src/
 import { betterPosition } from '../../src/web/live-edge.ts';
 import { cardOf, type PageState } from '../../src/web/page-state.ts';
 import { parseWatchLink } from '../../src/web/watch-link.ts';
-import { endWords, problemWords } from '../../src/web/wording.ts';
+import { endWords, problemWords, waitingWords } from '../../src/web/wording.ts';
 import { TARIFF, usage } from './fake-server.ts';
 
 const program = { name: 'news', title: 'The evening news', live: true, tariff: TARIFF };
@@ -77,6 +77,29 @@ describe('what the page says', () => {
     const offer: PageState = { phase: 'offer', program, changed: false };
     expect(cardOf(offer)).toMatchObject({ heading: 'On air now', action: expect.stringContaining('0.60') });
     expect(cardOf({ ...offer, changed: true })?.heading).toBe('The price has changed');
+  });
+
+  test('to one that waits for its turn is how many are before it, and for about how long', () => {
+    const card = (ahead: number, expectedMs: number) =>
+      cardOf({ phase: 'viewing', program, state: 'waiting-for-turn', waiting: { ahead, expectedMs } });
+    expect(card(312, 4_100)).toEqual({
+      heading: 'Many want to watch now',
+      text: '312 before you, about 5 seconds. It begins by itself. Nothing is charged while you wait.',
+      action: undefined,
+      receipt: false,
+    });
+    expect(card(0, 10)?.text).toMatch(/^You are next\. /);
+    expect(waitingWords({ ahead: 9_400, expectedMs: 128_000 }, 'de-DE').text).toMatch(/^9\.400 before you, about 2 minutes\. /);
+    expect(waitingWords({ ahead: 1, expectedMs: 1 }).text).toMatch(/^1 before you, about 1 second\. /);
+    expect(cardOf({ phase: 'viewing', program, state: 'watching' })).toBeUndefined();
+  });
+
+  test('of a refusal for now is why, and until when', () => {
+    const message = 'very many want to watch at once, and every place to wait is taken; try again in 3 s';
+    expect(problemWords({ code: 'try-later', message })).toEqual({
+      heading: 'Not right now',
+      text: 'Very many want to watch at once, and every place to wait is taken; try again in 3 s.',
+    });
   });
 
   test('offers to try again only where that may help', () => {

@@ -83,6 +83,23 @@ describe('a server that falls silent', () => {
   });
 });
 
+describe('a server that many want to watch at once', () => {
+  test('is waited for as long as it says so, however rarely; then as for any answer', async () => {
+    await watcher.client.stop();
+    server.ignore.add('watch');
+    const crowd = new Watcher(server, { timers: time, clock: time });
+    await server.activity.until(() => server.messages.filter(({ type }) => type === 'watch').length === 2);
+    for (let told = 1; told <= 20; told++) {
+      server.say({ type: 'waiting', ahead: 20 - told, expectedMs: 1_000 });
+      await crowd.activity.until(() => crowd.waiting.length === told);
+      time.advance(6_000);
+    }
+    expect(crowd.client.state).toBe('waiting-for-turn');
+    time.advance(10_000);
+    expect(await crowd.client.ended).toMatchObject({ by: 'error', error: { code: 'unreachable' } });
+  });
+});
+
 describe('a server that opens no gate, as with a full disk,', () => {
   test('is waited for as long as it takes, although it has nothing to send', async () => {
     for (let step = 0; step < 600; step++) {

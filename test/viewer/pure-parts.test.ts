@@ -100,6 +100,7 @@ describe('the state that is shown', () => {
   test.each([
     [{}, 'watching'],
     [{ control: 'connecting' }, 'connecting'],
+    [{ control: 'waiting', media: 'none', confirmed: false }, 'waiting-for-turn'],
     [{ confirmed: false }, 'waiting-for-key'],
     [{ media: 'none' }, 'waiting-for-media'],
     [{ media: 'lost' }, 'reconnecting'],

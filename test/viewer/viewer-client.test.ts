@@ -161,6 +161,36 @@ describe('a viewing', () => {
     await watcher.stateReached('watching');
   });
 
+  test('waits for its turn for as long as the server says so, and begins by itself', async () => {
+    const turn = Promise.withResolvers<void>();
+    server.turn = turn.promise;
+    const watcher = watch();
+    await server.activity.until(() => server.messages.length === 1);
+    expect(watcher.client.waiting).toBeUndefined();
+    const told = [
+      { ahead: 312, expectedMs: 4_100 },
+      { ahead: 7, expectedMs: 90 },
+    ];
+    for (const waiting of told) server.say({ type: 'waiting', ...waiting });
+    await watcher.activity.until(() => watcher.waiting.length === 2);
+    expect([watcher.waiting, watcher.client.waiting, watcher.client.state]).toEqual([told, told[1], 'waiting-for-turn']);
+    turn.resolve();
+    await watcher.stateReached('waiting-for-media');
+    expect(watcher.states).toEqual(['waiting-for-turn', 'waiting-for-key', 'waiting-for-media']);
+    expect([watcher.client.waiting, server.messages.map(({ type }) => type)]).toEqual([undefined, ['watch', 'receipt']]);
+  });
+
+  test('gives up its place when it is stopped while it waits', async () => {
+    server.ignore.add('watch');
+    const watcher = watch();
+    await server.activity.until(() => server.messages.length === 1);
+    server.say({ type: 'waiting', ahead: 312, expectedMs: 4_100 });
+    await watcher.stateReached('waiting-for-turn');
+    expect(await watcher.client.stop()).toMatchObject({ by: 'error', error: { code: 'cancelled' }, usage: undefined });
+    await server.activity.until(() => server.control?.readyState === server.control?.CLOSED);
+    expect(server.messages).toHaveLength(1);
+  });
+
   test('takes no notice of messages and fields that it does not know', async () => {
     const { watcher } = await watching();
     server.control?.send(JSON.stringify({ type: 'weather', sunny: true }));
@@ -212,6 +242,20 @@ describe('a lost control socket', () => {
     await watcher.stateReached('watching');
   });
 
+  test('waits for its turn to be resumed, too', async () => {
+    const { watcher } = await watching();
+    const turn = Promise.withResolvers<void>();
+    server.turn = turn.promise;
+    server.control?.terminate();
+    await server.activity.until(() => server.messages.at(-1)?.type === 'resume');
+    server.say({ type: 'waiting', ahead: 3, expectedMs: 40 });
+    await watcher.activity.until(() => watcher.waiting.length === 1);
+    expect([watcher.client.state, watcher.client.waiting]).toEqual(['reconnecting', undefined]);
+    turn.resolve();
+    await watcher.stateReached('watching');
+    expect(server.viewing.resumes).toBe(1);
+  });
+
   test('does not keep a viewing from being stopped', async () => {
     const { watcher } = await watching();
     server.control?.terminate();
@@ -260,7 +304,7 @@ describe('what the server refuses', () => {
   test.each(ERROR_CODES)('ends the viewing with a typed error: %s', async (code) => {
     server.refuse.set('watch', code);
     const watcher = watch();
-    expect(await watcher.client.ended).toMatchObject({ by: 'error', error: { name: 'TollcastError', code }, usage: undefined });
+    expect(await watcher.client.ended).toMatchObject({ by: 'error', error: { name: 'Refusal', code }, usage: undefined });
     expect(watcher.client.state).toBe('ended');
   });
 

@@ -1,4 +1,5 @@
 import { flvHeader } from '../../src/media/flv.ts';
+import type { Waiting } from '../../src/viewer/admission.ts';
 import type { ViewerObserver, ViewerOptions } from '../../src/viewer/options.ts';
 import type { ViewerState } from '../../src/viewer/state.ts';
 import { ViewerClient } from '../../src/viewer/viewer-client.ts';
@@ -26,6 +27,7 @@ export class Watcher {
   readonly states: ViewerState[] = [];
   readonly confirmed: number[] = [];
   readonly refused: string[] = [];
+  readonly waiting: Waiting[] = [];
   readonly client: ViewerClient;
   readonly #pieces: Uint8Array[] = [];
 
@@ -58,6 +60,7 @@ export class Watcher {
   #observer(): ViewerObserver {
     return {
       state: (state) => this.#note(() => this.states.push(state)),
+      waiting: (waiting) => this.#note(() => this.waiting.push(waiting)),
       confirmed: (epoch) => this.#note(() => this.confirmed.push(epoch)),
       refused: (error) => this.#note(() => this.refused.push(error.code)),
       media: (piece) => this.#note(() => this.#pieces.push(piece.bytes)),

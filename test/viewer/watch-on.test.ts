@@ -105,3 +105,18 @@ test('whoever stops while a program is waited for gets no other viewing', async 
   server.live = true;
   expect(server.viewings).toHaveLength(1);
 });
+
+test('a server that says when to come again is not asked sooner', async () => {
+  const watched = watchAll();
+  await begun(1);
+  server.retryInMs = 700;
+  server.refuse.set('watch', 'try-later');
+  forget();
+  await server.activity.until(() => server.messages.filter(({ type }) => type === 'watch').length === 2);
+  const refusedMs = performance.now();
+  server.refuse.delete('watch');
+  await begun(2);
+  expect(performance.now() - refusedMs).toBeGreaterThan(650);
+  stop.abort();
+  expect(await watched).toEqual(['resume-invalid', 'try-later', 'stopped']);
+});

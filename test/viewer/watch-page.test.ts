@@ -116,6 +116,42 @@ import { flvTag, HEADER } from './viewer-harness.ts';
     expect(await datum('viewing')).toBe(server.viewing.viewing);
   });
 
+  test('says where its viewer stands while it waits for its turn, and begins by itself', async () => {
+    const turn = Promise.withResolvers<void>();
+    server.turn = turn.promise;
+    await page.goto(`${server.base}/watch/news#token=abc&autoplay=1`);
+    await server.activity.until(() => server.messages.length === 1);
+    server.say({ type: 'waiting', ahead: 1_312, expectedMs: 14_100 });
+    await reaches('waiting-for-turn');
+    expect([await text('#card-heading'), await text('#status-text')]).toEqual([
+      'Many want to watch now',
+      'Waiting for your turn',
+    ]);
+    server.say({ type: 'waiting', ahead: 12, expectedMs: 900 });
+    await page.waitForFunction(() =>
+      document.querySelector('#card-text')?.textContent?.startsWith('12 before you, about 1 second.'),
+    );
+    const shown = (...ids: string[]) => Promise.all(ids.map((id) => page.isVisible(id)));
+    expect(await shown('#card', '#stop', '#wait', '#controls', '#card-action')).toEqual([true, true, false, false, false]);
+    turn.resolve();
+    await reaches('waiting-for-media');
+    expect(await shown('#card', '#stop', '#wait', '#controls')).toEqual([false, true, true, true]);
+    expect(complaints).toEqual([]);
+  });
+
+  test('leaves its place when its viewer stops waiting', async () => {
+    server.ignore.add('watch');
+    await page.goto(`${server.base}/watch/news#token=abc&autoplay=1`);
+    await server.activity.until(() => server.messages.length === 1);
+    server.say({ type: 'waiting', ahead: 1_312, expectedMs: 14_100 });
+    await reaches('waiting-for-turn');
+    await page.click('#stop');
+    await server.activity.until(() => server.control?.readyState === server.control?.CLOSED);
+    await reaches('offer');
+    expect(server.messages).toHaveLength(1);
+    expect(complaints).toEqual([]);
+  });
+
   test('waits for a program that is not on air, and offers it when it is', async () => {
     server.live = false;
     await page.goto(`${server.base}/watch/news#token=abc`);

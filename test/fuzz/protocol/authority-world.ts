@@ -2,6 +2,7 @@ import { Authority } from '../../../src/authority/authority.ts';
 import type { LiveBroadcast } from '../../../src/authority/live-broadcast.ts';
 import type { ViewingSession } from '../../../src/authority/viewing-session.ts';
 import { localBus } from '../../../src/bus/local-bus.ts';
+import { AdmissionQueue } from '../../../src/control/admission-queue.ts';
 import { ControlConnection, type ControlPorts } from '../../../src/control/control-connection.ts';
 import { ControlTotals } from '../../../src/control/control-totals.ts';
 import type { Encryptor } from '../../../src/encryptor/key-source.ts';
@@ -96,7 +97,9 @@ export class AuthorityWorld {
     const parts = { clock: process, timers: process, log: this.faults.log };
     const { bus, ledger, reader } = this;
     this.authority = new Authority({ ...parts, bus, ledger, reader, rules: RULES });
-    this.controlPorts = { ...parts, authority: this.authority, limits: LIMITS, tokens: this.tokens, totals: new ControlTotals() };
+    const queue = new AdmissionQueue({ ...parts, maxWaiting: 100, ledgerWaiting: () => 0 });
+    const { authority, tokens } = this;
+    this.controlPorts = { ...parts, authority, tokens, queue, limits: LIMITS, totals: new ControlTotals() };
     bus.gates.subscribe('local', {
       change: (change) => {
         if (change.kind === 'close') bus.deliveries.publish({ edge: 'local', kind: 'closed', viewing: change.viewing });

@@ -1,0 +1,3 @@
+import { mediaCheats } from './media.ts';
+
+mediaCheats({ mediaThreads: 2, mediaPort: 0 });

@@ -1,0 +1,246 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Bus, Delivery, EdgeAnnouncement } from '../../src/bus/bus.ts';
+import { localBus } from '../../src/bus/local-bus.ts';
+import type { MediaSocket } from '../../src/edge/delivery.ts';
+import { Edge } from '../../src/edge/edge.ts';
+import type { MediaMessage } from '../../src/edge/media-message.ts';
+import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
+import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
+import type { FromThread, ToThread } from '../../src/threads/messages.ts';
+import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
+import { ThreadedEdge, type ToEdge } from '../../src/threads/threaded-edge.ts';
+import type { MediaThread } from '../../src/threads/viewing-router.ts';
+import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { FakeTime } from '../media/fake-time.ts';
+
+class FakeSocket implements MediaSocket {
+  readonly isOpen = true;
+  readonly bufferedBytes = 0;
+  got = '';
+  closed: string | undefined;
+
+  send({ payload }: MediaMessage): void {
+    for (let at = 0; at < payload.length; at += 4 + payload.readUInt32BE(at))
+      this.got += payload.toString('latin1', at + 5, at + 6);
+  }
+
+  close(_code: number, reason: string): void {
+    this.closed = reason;
+  }
+}
+
+/** An edge at the other end of a port, as a media thread has it, and what crosses that port. */
+class Thread implements MediaThread {
+  readonly edge: Edge;
+  readonly #ports: { readonly main: MessagePort; readonly here: MessagePort };
+  readonly #bus: ThreadBus;
+  /** Of chunks that came here. */
+  readonly memory: ArrayBufferLike[] = [];
+
+  constructor(time: FakeTime, carrier: ThreadedEdge) {
+    const { port1: main, port2: here } = new MessageChannel();
+    this.#ports = { main, here };
+    this.#bus = threadBus((message: FromThread) => here.postMessage(message));
+    main.on('message', (message: ToEdge) => carrier.receive(this, message));
+    here.on('message', (message: Parameters<ThreadBus['receive']>[0]) => {
+      if (message.type === 'chunk') this.memory.push(message.chunk.bytes.buffer);
+      this.#bus.receive(message);
+    });
+    this.edge = new Edge({
+      edge: 'thread',
+      clock: time,
+      timers: time,
+      bus: this.#bus,
+      ticketWaitMs: 0,
+      claim: this.#bus.claim,
+      limits: { maxBatchMs: 0, maxSocketBytes: 1_000, tooSlowMs: 5_000, servedReportMs: 2_000, joinCache: CACHE_LIMITS },
+    });
+    carrier.joined(this);
+  }
+
+  post(message: ToThread): void {
+    this.#ports.main.postMessage(message);
+  }
+
+  /** As media-route.ts does it. */
+  async admits(ticket: string): Promise<FakeSocket | undefined> {
+    if (!(await this.edge.knows('news', ticket))) return undefined;
+    const socket = new FakeSocket();
+    return this.edge.attach('news', ticket, socket) && socket;
+  }
+
+  close(): void {
+    this.#ports.main.close();
+  }
+}
+
+let time: FakeTime;
+let bus: Bus;
+let carrier: ThreadedEdge;
+let threads: [Thread, Thread];
+let deliveries: Delivery[];
+let counter: number;
+
+beforeEach(() => {
+  time = new FakeTime();
+  bus = localBus();
+  deliveries = [];
+  counter = 0;
+  bus.deliveries.subscribe((delivery) => deliveries.push(delivery));
+  carrier = new ThreadedEdge({ edge: 'e1', clock: time, timers: time, bus, ticketWaitMs: 0 });
+  threads = [new Thread(time, carrier), new Thread(time, carrier)];
+});
+
+afterEach(() => {
+  for (const thread of threads) thread.close();
+});
+
+const chunk = (name: string, flags = 0): SealedChunk => ({
+  epoch: 1,
+  counter: counter++,
+  flags,
+  bytes: Buffer.from(`${String.fromCharCode(flags)}${name}`, 'latin1'),
+});
+const send = (name: string, flags = 0) => bus.chunks.publish('news', chunk(name, flags));
+const open = (viewing: string, catchUp = false) =>
+  bus.gates.publish('e1', { kind: 'open', program: 'news', viewing, epoch: 1, catchUp });
+
+function ticketFor(viewing: string): string {
+  const ticket = newTicket();
+  bus.gates.publish('e1', { kind: 'ticket', program: 'news', viewing, ticketHash: hashTicket(ticket), expiresInMs: 15_000 });
+  return ticket;
+}
+
+/** What is on its way between threads has arrived. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('an edge in several threads', () => {
+  test('gives each chunk to the viewers of all threads, in order and none missing, from one memory', async () => {
+    const [first, second] = threads;
+    const kept: SealedChunk[] = [];
+    bus.chunks.serveCatchUp('news', () => kept);
+    kept.push(chunk('P', Flag.preamble), chunk('K', Flag.keyframe), chunk('a'));
+    const [v1, v2] = [ticketFor('v1'), ticketFor('v2')];
+    for (const viewing of ['v1', 'v2']) open(viewing, true);
+    const here = await first.admits(v1);
+    await settled();
+    send('b');
+    // The second thread begins with the program only now.
+    const there = await second.admits(v2);
+    send('c');
+    await settled();
+    for (const name of 'defgh') send(name);
+    await settled();
+    expect([here?.got, there?.got]).toEqual(['PKabcdefgh', 'PKabcdefgh']);
+    const [memory, other] = [first, second].map((thread) => new Uint8Array(thread.memory.at(-1) ?? new ArrayBuffer()));
+    memory?.set([7], 1);
+    expect(other).toEqual(Uint8Array.of(0, 7));
+    expect(carrier.programs).toBe(1);
+    expect(carrier.mends).toBe(1);
+  });
+
+  test('a viewing that goes from thread to thread has one catch-up, no free group, and one served time', async () => {
+    const [first, second] = threads;
+    bus.chunks.serveCatchUp('news', () => []);
+    const before = ticketFor('v1');
+    open('v1', true);
+    const there = await first.admits(before);
+    await settled();
+    send('P', Flag.preamble);
+    send('K', Flag.keyframe);
+    await settled();
+    time.advance(300);
+    send('a');
+    await settled();
+    const after = ticketFor('v1');
+    const here = await second.admits(after);
+    expect(there?.closed).toBeDefined();
+    await settled();
+    time.advance(300);
+    send('b');
+    await settled();
+    expect(here?.got).toBe('');
+    send('L', Flag.keyframe);
+    await settled();
+    time.advance(100);
+    send('c');
+    await settled();
+    expect([there?.got, here?.got]).toEqual(['PKa', 'PLc']);
+    bus.gates.publish('e1', { kind: 'close', program: 'news', viewing: 'v1' });
+    await settled();
+    // From the last chunk there to the first one here is no gap, as at one edge.
+    expect(deliveries).toEqual([
+      { edge: 'e1', kind: 'served', program: 'news', epoch: 1, spans: [['v1', 0, 300]] },
+      { edge: 'e1', kind: 'served', program: 'news', epoch: 1, spans: [['v1', 300, 700]] },
+      { edge: 'e1', kind: 'closed', viewing: 'v1', lastChunkMs: 700 },
+    ]);
+  });
+
+  test('asks for what is missing once, and all threads go on from there', async () => {
+    const [first, second] = threads;
+    const kept: SealedChunk[] = [];
+    let asked = 0;
+    bus.chunks.serveCatchUp('news', () => {
+      asked++;
+      return kept;
+    });
+    const sockets: (FakeSocket | undefined)[] = [];
+    for (const [viewing, thread] of [['v1', first] as const, ['v2', second] as const]) {
+      const ticket = ticketFor(viewing);
+      open(viewing, true);
+      sockets.push(await thread.admits(ticket));
+    }
+    await settled();
+    kept.push(chunk('P', Flag.preamble), chunk('K', Flag.keyframe));
+    for (const each of kept) bus.chunks.publish('news', each);
+    await settled();
+    kept.push(chunk('a'), chunk('b'));
+    bus.chunks.publish('news', kept.at(-1) as SealedChunk);
+    await settled();
+    send('c');
+    await settled();
+    // A viewer drops by its counter what it has had.
+    expect(sockets.map((socket) => socket?.got)).toEqual(['PKPKabc', 'PKPKabc']);
+    expect(asked).toBe(2);
+  });
+
+  test('a shared ticket is good once, whichever threads it is shown to', async () => {
+    const ticket = ticketFor('v1');
+    const admitted = await Promise.all([...threads, ...threads].map((thread) => thread.admits(ticket)));
+    expect(admitted.filter((socket) => socket !== undefined)).toHaveLength(1);
+  });
+
+  test('a thread that dies leaves its viewings to the others', async () => {
+    const [first, second] = threads;
+    await first.admits(ticketFor('v1'));
+    carrier.lost(first);
+    expect(carrier.programs).toBe(0);
+    const ticket = ticketFor('v1');
+    open('v1', true);
+    const socket = await second.admits(ticket);
+    bus.chunks.serveCatchUp('news', () => [chunk('P', Flag.preamble), chunk('K', Flag.keyframe)]);
+    await settled();
+    expect(carrier.viewings).toBe(1);
+    send('L', Flag.keyframe);
+    await settled();
+    expect(socket?.got).toContain('L');
+  });
+
+  test('announces itself as one edge while there is a thread, and says when it leaves', async () => {
+    const heard: EdgeAnnouncement[] = [];
+    bus.edges.subscribe((announcement) => heard.push(announcement));
+    open('v1');
+    carrier.announce('http://media.example');
+    for (const thread of threads) carrier.lost(thread);
+    time.advance(1_000);
+    expect(heard).toEqual([{ edge: 'e1', url: 'http://media.example', viewings: 1, leaving: false }]);
+    const closed = carrier.close();
+    bus.gates.publish('e1', { kind: 'close', program: 'news', viewing: 'v1' });
+    time.advance(20);
+    await closed;
+    expect(heard.slice(1)).toEqual([{ edge: 'e1', url: 'http://media.example', viewings: 1, leaving: true }]);
+  });
+});
