@@ -18,6 +18,8 @@ export interface CrowdOptions {
   readonly name: string;
   readonly viewers: number;
   readonly comingPerSecond: number;
+  /** Nobody comes while so many wait for their first key to be confirmed: a crowd that a busy machine can take. */
+  readonly mostWaiting?: number;
   /** Their media: not asked for; looked at when it begins; decrypted all of it; drained as cheaply as can be; or not read. */
   readonly watches: 'nothing' | 'the first chunk' | 'everything' | 'drained' | 'unread';
   /** Whether the times between chunks are reported: there are many. */
@@ -42,6 +44,8 @@ export interface CrowdReport {
   readonly refused: Readonly<Record<string, number>>;
   readonly ended: Readonly<Record<string, number>>;
 }
+
+const LOOK_MS = 5;
 
 async function gather(options: CrowdOptions): Promise<void> {
   const { httpUrl, data, program, tariff, watches } = options;
@@ -77,6 +81,7 @@ async function gather(options: CrowdOptions): Promise<void> {
   const beganMs = performance.now();
   for (let index = 0; index < options.viewers; index++) {
     await pause(Math.max(0, beganMs + (index * 1_000) / options.comingPerSecond - performance.now()));
+    while (viewers.length - watching.size >= (options.mostWaiting ?? Number.POSITIVE_INFINITY)) await pause(LOOK_MS);
     const name = `${options.name}-${index}`;
     const viewer = new QuickViewer(name, {
       baseUrl: httpUrl.replace(/^http/, 'ws'),
