@@ -1,13 +1,15 @@
-import { randomBytes } from 'node:crypto';
+import { KeyObject, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '../src/clock.ts';
 import { generateDeviceKeys } from '../src/keys/device.ts';
-import { encryptContentKey, encryptSessionKey } from '../src/keys/key-update.ts';
+import { encryptContentKey, encryptSessionKey } from '../src/keys/node/key-update.ts';
+import * as authority from '../src/keys/node/possession.ts';
+import { verifyReceipt } from '../src/keys/node/receipt.ts';
 import { proofKey } from '../src/keys/possession.ts';
-import { signReceipt, verifyReceipt } from '../src/keys/receipt.ts';
+import { signReceipt } from '../src/keys/receipt.ts';
 import { openLedger } from '../src/ledger/sqlite-ledger.ts';
 import { type Benchmark, cpuMicros } from './table.ts';
 
@@ -20,14 +22,17 @@ export const keyUpdate: Benchmark = async ({ smoke }) => {
   const device = await generateDeviceKeys();
   const contentKey = new Uint8Array(randomBytes(32));
   const sessionKey = new Uint8Array(randomBytes(32));
-  const possession = await proofKey(contentKey);
   const viewing = crypto.randomUUID();
-  const jws = await signReceipt({ viewing, epoch: 1, chunks: 0 }, possession, device.sign.privateKey);
+  const jws = await signReceipt({ viewing, epoch: 1, chunks: 0 }, await proofKey(contentKey), device.sign.privateKey);
 
-  const agree = await cpuMicros(forMs, () => encryptSessionKey(sessionKey, viewing, device.agree.publicKey));
+  const [agreeKey, signKey] = [device.agree.publicKey, device.sign.publicKey].map((key) => KeyObject.from(key)) as [
+    KeyObject,
+    KeyObject,
+  ];
+  const possession = authority.proofKey(contentKey);
+  const agree = await cpuMicros(forMs, () => encryptSessionKey(sessionKey, viewing, agreeKey));
   const wrap = await cpuMicros(forMs, () => encryptContentKey(contentKey, { viewing, epoch: 1 }, sessionKey));
-  const held = Promise.resolve(possession);
-  const verify = await cpuMicros(forMs, () => verifyReceipt(jws, viewing, device.sign.publicKey, () => held));
+  const verify = await cpuMicros(forMs, () => verifyReceipt(jws, viewing, signKey, () => possession));
 
   const folder = mkdtempSync(join(tmpdir(), 'tollcast-bench-'));
   const ledger = await openLedger({ file: join(folder, 'ledger.db'), clock: systemClock(), log: pino({ level: 'silent' }) });

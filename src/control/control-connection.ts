@@ -7,7 +7,6 @@ import type { ViewingSession } from '../authority/viewing-session.ts';
 import { checkedJson } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
-import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
@@ -132,7 +131,7 @@ export class ControlConnection implements Channel {
 
   async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>): Promise<ViewingSession> {
     const verified = await this.#ports.tokens.viewer(token);
-    const watch = await verifyWatch(jws).catch((error) => {
+    const watch = await this.#ports.authority.verifyWatch(jws).catch((error) => {
       throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
     });
     return this.#ports.authority.watch({
