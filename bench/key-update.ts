@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, randomBytes, sign, verify as verifySignature } from 'node:crypto';
+import { createHash, generateKeyPairSync, KeyObject, randomBytes, sign, verify as verifySignature } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +6,11 @@ import Database from 'better-sqlite3';
 import { pino } from 'pino';
 import { systemClock } from '../src/clock.ts';
 import { generateDeviceKeys } from '../src/keys/device.ts';
-import { encryptContentKey, encryptSessionKey } from '../src/keys/key-update.ts';
+import { encryptContentKey, encryptSessionKey } from '../src/keys/node/key-update.ts';
+import * as authority from '../src/keys/node/possession.ts';
+import { verifyReceipt } from '../src/keys/node/receipt.ts';
 import { proofKey } from '../src/keys/possession.ts';
-import { signReceipt, verifyReceipt } from '../src/keys/receipt.ts';
+import { signReceipt } from '../src/keys/receipt.ts';
 import { openLedger } from '../src/ledger/sqlite-ledger.ts';
 import { registryCost } from './registry-cost.ts';
 import { type Benchmark, cpuMicros } from './table.ts';
@@ -26,14 +28,17 @@ export const keyUpdate: Benchmark = async ({ smoke, note }) => {
   const device = await generateDeviceKeys();
   const contentKey = new Uint8Array(randomBytes(32));
   const sessionKey = new Uint8Array(randomBytes(32));
-  const possession = await proofKey(contentKey);
   const viewing = crypto.randomUUID();
-  const jws = await signReceipt({ viewing, epoch: 1, chunks: 0 }, possession, device.sign.privateKey);
+  const jws = await signReceipt({ viewing, epoch: 1, chunks: 0 }, await proofKey(contentKey), device.sign.privateKey);
 
-  const agree = await cpuMicros(forMs, () => encryptSessionKey(sessionKey, viewing, device.agree.publicKey));
+  const [agreeKey, signKey] = [device.agree.publicKey, device.sign.publicKey].map((key) => KeyObject.from(key)) as [
+    KeyObject,
+    KeyObject,
+  ];
+  const possession = authority.proofKey(contentKey);
+  const agree = await cpuMicros(forMs, () => encryptSessionKey(sessionKey, viewing, agreeKey));
   const wrap = await cpuMicros(forMs, () => encryptContentKey(contentKey, { viewing, epoch: 1 }, sessionKey));
-  const held = Promise.resolve(possession);
-  const verify = await cpuMicros(forMs, () => verifyReceipt(jws, viewing, device.sign.publicKey, () => held));
+  const verify = await cpuMicros(forMs, () => verifyReceipt(jws, viewing, signKey, () => possession));
   const commit = await commitCost(forMs, { kind: 'receipt', viewing, epoch: 1, chunks: 0, receipt: jws });
   const viewings = smoke ? 100 : 100_000;
   note(`${viewings} viewings without sockets`);

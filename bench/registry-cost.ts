@@ -94,11 +94,14 @@ async function join(authority: Authority, viewer: string): Promise<void> {
 }
 
 const EXCHANGE: KeyExchange = {
-  checkWatch: async () => undefined,
+  verifyWatch: async () => {
+    throw new Error('a viewer here makes no statement');
+  },
+  checkWatch: () => undefined,
   agreedOnResume: async () => asKey('agree'),
-  encryptSessionKey: async () => '',
-  encryptContentKey: async () => '',
-  proofKey: async () => asKey('proof'),
+  encryptSessionKey: () => '',
+  encryptContentKey: () => '',
+  proofKey: () => asKey('proof'),
   verifyReceipt: async (jws, viewing) => ({ viewing, epoch: Number(jws), chunks: 0, proof: '' }),
 };
 

@@ -1,7 +1,7 @@
-import type { CryptoKey } from 'jose';
-import { thumbprint } from '../keys/device.ts';
-import { verifyResume } from '../keys/resume.ts';
-import { tokenHash, type VerifiedWatch } from '../keys/watch.ts';
+import type { KeyObject } from 'node:crypto';
+import { thumbprint } from '../keys/node/public-key.ts';
+import { verifyResume } from '../keys/node/resume.ts';
+import { tokenHash, type VerifiedWatch } from '../keys/node/watch.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { ViewerToken } from '../tokens/viewer-token.ts';
 import type { Channel } from './outbox.ts';
@@ -22,14 +22,13 @@ export interface WatchRequest {
  * Whether statement, token, device and socket belong together.
  * @throws Refusal `watch-invalid`, `token-wrong-program`, `device-not-allowed`
  */
-export async function checkWatch({ token, tokenText, watch, challenge }: WatchRequest): Promise<void> {
+export function checkWatch({ token, tokenText, watch, challenge }: WatchRequest): void {
   const { statement, signJwk } = watch;
   if (statement.challenge !== challenge) throw new Refusal('watch-invalid', 'the challenge is not the one of this socket');
-  if (statement.tokenHash !== (await tokenHash(tokenText)))
-    throw new Refusal('watch-invalid', 'the statement is about another token');
+  if (statement.tokenHash !== tokenHash(tokenText)) throw new Refusal('watch-invalid', 'the statement is about another token');
   if (!token.programs.includes(statement.program))
     throw new Refusal('token-wrong-program', `the token is not for the program ${statement.program}`);
-  if (token.device !== undefined && token.device !== (await thumbprint(signJwk)))
+  if (token.device !== undefined && token.device !== thumbprint(signJwk))
     throw new Refusal('device-not-allowed', 'the token is for another device');
 }
 
@@ -37,11 +36,17 @@ export async function checkWatch({ token, tokenText, watch, challenge }: WatchRe
  * The key that a viewing's device wants its new session key agreed with.
  * @throws Refusal `resume-invalid` where it is not signed by that device, for that viewing, on that socket
  */
-export async function agreedOnResume(jws: string, signKey: CryptoKey, viewing: string, challenge: string): Promise<CryptoKey> {
-  const { statement, agreeKey } = await verifyResume(jws, signKey).catch(() => {
-    throw new Refusal('resume-invalid', 'the statement is not signed by the device of that viewing');
-  });
+export function agreedOnResume(jws: string, signKey: KeyObject, viewing: string, challenge: string): KeyObject {
+  const { statement, agreeKey } = signedResume(jws, signKey);
   if (statement.viewing !== viewing || statement.challenge !== challenge)
     throw new Refusal('resume-invalid', 'the statement is for another viewing or another socket');
   return agreeKey;
+}
+
+function signedResume(jws: string, signKey: KeyObject): ReturnType<typeof verifyResume> {
+  try {
+    return verifyResume(jws, signKey);
+  } catch {
+    throw new Refusal('resume-invalid', 'the statement is not signed by the device of that viewing');
+  }
 }

@@ -4,6 +4,7 @@ import { sameTariff } from '../billing/tariff.ts';
 import type { Bus, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { Encryptor, StreamKeyRefusal } from '../encryptor/key-source.ts';
+import type { VerifiedWatch } from '../keys/node/watch.ts';
 import type { Ledger, LedgerReader } from '../ledger/ledger.ts';
 import type { ProgramInfo } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
@@ -12,7 +13,7 @@ import type { WatchRequest } from './admission.ts';
 import { CatchUps } from './catch-ups.ts';
 import { Deliveries } from './deliveries.ts';
 import type { KeyDebt } from './key-debt.ts';
-import { type KeyExchange, webKeyExchange } from './key-exchange.ts';
+import { type KeyExchange, nodeKeyExchange } from './key-exchange.ts';
 import { type LimitRules, Limits } from './limits.ts';
 import { LiveBroadcast } from './live-broadcast.ts';
 import { MediaTickets } from './media-tickets.ts';
@@ -65,7 +66,7 @@ export class Authority {
 
   constructor(ports: AuthorityPorts) {
     this.#ports = ports;
-    this.#exchange = ports.exchange ?? webKeyExchange;
+    this.#exchange = ports.exchange ?? nodeKeyExchange;
     this.#tickets = new MediaTickets(ports, ports.rules.ticketLifetimeMs, () => this.sessions());
     this.catchUps = new CatchUps(ports.rules.periodMs);
     this.#limits = new Limits({ ...ports, broadcast: (program) => this.broadcasts.get(program) });
@@ -189,6 +190,11 @@ export class Authority {
     this.broadcasts.delete(program);
   }
 
+  /** See KeyExchange. @throws Error */
+  verifyWatch(jws: string): Promise<VerifiedWatch> {
+    return this.#exchange.verifyWatch(jws);
+  }
+
   /**
    * Begins a viewing: consent is taken and ledgered, the first keys are on their way.
    * @throws Refusal
@@ -196,7 +202,7 @@ export class Authority {
   async watch(request: WatchRequest): Promise<ViewingSession> {
     const { token, watch, channel } = request;
     const { program: name, tariff } = watch.statement;
-    await this.#exchange.checkWatch(request);
+    this.#exchange.checkWatch(request);
     const program = this.programs.find(name);
     if (program === undefined) throw new Refusal('program-unknown', `there is no program ${name}`);
     if (!sameTariff(program.tariff, tariff))

@@ -1,41 +1,49 @@
-import type { CryptoKey } from 'jose';
-import { encryptContentKey, encryptSessionKey } from '../keys/key-update.ts';
-import { proofKey } from '../keys/possession.ts';
-import { type ReceiptStatement, verifyReceipt } from '../keys/receipt.ts';
+import type { KeyObject } from 'node:crypto';
+import { encryptContentKey, encryptSessionKey } from '../keys/node/key-update.ts';
+import { proofKey } from '../keys/node/possession.ts';
+import { verifyReceipt } from '../keys/node/receipt.ts';
+import { type VerifiedWatch, verifyWatch } from '../keys/node/watch.ts';
+import type { ReceiptStatement } from '../keys/receipt.ts';
 import { agreedOnResume, checkWatch, type WatchRequest } from './admission.ts';
+import { Slices } from './slices.ts';
 
 /**
- * The cryptography between the authority and its viewers. Handed in: it is the only part that answers when another thread has had
- * the time, and so the only one that a simulator cannot run on a clock of its own.
+ * The cryptography between the authority and its viewers, handed in, so that a simulator can do without. What viewers may ask for many
+ * at a time answers when it has its turn.
  */
 export interface KeyExchange {
+  /** See keys/node/watch.ts. @throws Error */
+  verifyWatch(jws: string): Promise<VerifiedWatch>;
   /** See admission.ts. @throws Refusal */
-  checkWatch(request: WatchRequest): Promise<void>;
+  checkWatch(request: WatchRequest): void;
   /** See admission.ts. @throws Refusal */
-  agreedOnResume(jws: string, signKey: CryptoKey, viewing: string, challenge: string): Promise<CryptoKey>;
-  /** See keys/key-update.ts. */
-  encryptSessionKey(sessionKey: Uint8Array, viewing: string, agree: CryptoKey): Promise<string>;
+  agreedOnResume(jws: string, signKey: KeyObject, viewing: string, challenge: string): Promise<KeyObject>;
+  /** See keys/node/key-update.ts. */
+  encryptSessionKey(sessionKey: Uint8Array, viewing: string, agree: KeyObject): string;
   encryptContentKey(
     contentKey: Uint8Array,
     of: { readonly viewing: string; readonly epoch: number },
     sessionKey: Uint8Array,
-  ): Promise<string>;
-  /** See keys/possession.ts. */
-  proofKey(contentKey: Uint8Array): Promise<CryptoKey>;
-  /** See keys/receipt.ts. @throws Error */
+  ): string;
+  /** See keys/node/possession.ts. */
+  proofKey(contentKey: Uint8Array): KeyObject;
+  /** See keys/node/receipt.ts. @throws Error */
   verifyReceipt(
     jws: string,
     viewing: string,
-    signKey: CryptoKey,
-    proofKeyOf: (epoch: number) => Promise<CryptoKey> | undefined,
+    signKey: KeyObject,
+    proofKeyOf: (epoch: number) => KeyObject | undefined,
   ): Promise<ReceiptStatement>;
 }
 
-export const webKeyExchange: KeyExchange = {
+export const keyExchange = (slices: Slices): KeyExchange => ({
+  verifyWatch: (jws) => slices.run(() => verifyWatch(jws)),
   checkWatch,
-  agreedOnResume,
+  agreedOnResume: (...given) => slices.run(() => agreedOnResume(...given)),
   encryptSessionKey,
   encryptContentKey,
   proofKey,
-  verifyReceipt,
-};
+  verifyReceipt: (...given) => slices.run(() => verifyReceipt(...given)),
+});
+
+export const nodeKeyExchange: KeyExchange = keyExchange(new Slices());

@@ -1,4 +1,4 @@
-import type { CryptoKey } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { SESSION_KEY_BYTES } from '../keys/key-update.ts';
@@ -26,7 +26,7 @@ export class KeyUpdates {
   }
 
   /** From here on keys are under a new session key. @returns what makes its JWE for the viewer's device */
-  newSession(agree: CryptoKey): () => Promise<string> {
+  newSession(agree: KeyObject): () => string {
     const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
     this.#sessionKey = sessionKey;
     return () => this.#ports.exchange.encryptSessionKey(sessionKey, this.#viewing, agree);
@@ -44,9 +44,10 @@ export class KeyUpdates {
     const startsInMs = Math.max(0, startsMs(epoch) - nowMs);
     const answerWithinMs = Math.max(0, sentMs + rules.minAnswerMs - nowMs);
     return async () => {
-      const jwe = await exchange.encryptContentKey(contentKey, { viewing: this.#viewing, epoch }, sessionKey);
-      // Forgotten meanwhile: what was encrypted may be the zeros it was overwritten with.
-      return ring.contentKey(epoch) === undefined ? undefined : { type: 'key', epoch, jwe, startsInMs, answerWithinMs };
+      // Forgotten meanwhile: it has been overwritten with zeros.
+      if (ring.contentKey(epoch) === undefined) return undefined;
+      const jwe = exchange.encryptContentKey(contentKey, { viewing: this.#viewing, epoch }, sessionKey);
+      return { type: 'key', epoch, jwe, startsInMs, answerWithinMs };
     };
   }
 

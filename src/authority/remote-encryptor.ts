@@ -1,4 +1,4 @@
-import type { CryptoKey } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock, Timers } from '../clock.ts';
 import type { AuthorityEnd, Encryptor } from '../encryptor/key-source.ts';
@@ -23,8 +23,8 @@ export interface EncryptorChannel extends Channel<AuthorityMessage> {
   readonly programs: readonly string[];
   /** Names the process: keys/encryptor-opening.ts. */
   readonly process: string;
-  readonly signKey: CryptoKey;
-  encryptKey(contentKey: Uint8Array, of: HeldKey): Promise<string>;
+  readonly signKey: KeyObject;
+  encryptKey(contentKey: Uint8Array, of: HeldKey): string;
   /** Says why, and closes. */
   refuse(refusal: EncryptorRefusal): void;
 }
@@ -62,7 +62,7 @@ export class RemoteEncryptor implements Encryptor {
   readonly timelineZeroMs: number;
   readonly #ports: RemoteEncryptorPorts;
   readonly #log: Logger;
-  readonly #signKey: CryptoKey;
+  readonly #signKey: KeyObject;
   readonly #keys: RemoteKeys;
   readonly #outbox: Outbox<AuthorityMessage>;
   readonly #absence: Absence;
@@ -220,7 +220,7 @@ export class RemoteEncryptor implements Encryptor {
     if (live === undefined) return;
     switch (report.type) {
       case 'receipt':
-        await this.#confirm(live, report.jws);
+        this.#confirm(live, report.jws);
         return;
       case 'began':
         this.#began(live, report.epoch, report.agoMs);
@@ -248,11 +248,9 @@ export class RemoteEncryptor implements Encryptor {
     }
   }
 
-  async #confirm(live: LiveBroadcast, jws: string): Promise<void> {
+  #confirm(live: LiveBroadcast, jws: string): void {
     const { encryptor, program } = this;
-    const epoch = await this.#keys.confirm(jws, { encryptor, program }, this.#signKey).catch((error) => {
-      throw new EncryptorRefusal('receipt-invalid', `receipt refused: ${messageOf(error)}`);
-    });
+    const epoch = this.#confirmedBy(jws);
     if (epoch === undefined || this.#gone) return;
     this.#ports
       .record({ kind: 'encryptor-confirmed', program, broadcast: live.id, epoch, encryptor, receipt: jws })
@@ -262,6 +260,15 @@ export class RemoteEncryptor implements Encryptor {
           "an encryptor's receipt was not recorded: see the errors of the ledger before this",
         ),
       );
+  }
+
+  #confirmedBy(jws: string): number | undefined {
+    const { encryptor, program } = this;
+    try {
+      return this.#keys.confirm(jws, { encryptor, program }, this.#signKey);
+    } catch (error) {
+      throw new EncryptorRefusal('receipt-invalid', `receipt refused: ${messageOf(error)}`);
+    }
   }
 
   /** An age may be wrong, or a lie: it puts the beginning neither before the one before nor before the key was given. */
@@ -314,9 +321,7 @@ export class RemoteEncryptor implements Encryptor {
     this.#outbox.later(async () => {
       const offer = this.#keys.offerOf(epoch);
       if (offer === undefined) return undefined;
-      const jwe = await channel.encryptKey(offer.key.contentKey, { encryptor: this.encryptor, program: this.program, epoch });
-      // Begun, or offered again, meanwhile: what was encrypted may be the zeros it was overwritten with.
-      if (this.#keys.offerOf(epoch) !== offer) return undefined;
+      const jwe = channel.encryptKey(offer.key.contentKey, { encryptor: this.encryptor, program: this.program, epoch });
       const startsInMs = Math.max(0, offer.notBeforeMs - this.#ports.clock.nowMs());
       const graceMs = offer.notAfterMs - offer.notBeforeMs;
       return { type: 'key', ...this.#run, epoch, jwe, startsInMs, graceMs, lifetimeMs: offer.lifetimeMs };

@@ -12,7 +12,7 @@ import {
 } from '../protocol/encryptor-messages.ts';
 import type { Authority } from './authority.ts';
 import { EncryptorCredentials } from './encryptor-credentials.ts';
-import { type EncryptorExchange, webEncryptorExchange } from './encryptor-exchange.ts';
+import { type EncryptorExchange, nodeEncryptorExchange } from './encryptor-exchange.ts';
 import type { LiveBroadcast } from './live-broadcast.ts';
 import { type BegunElsewhere, type EncryptorChannel, RemoteEncryptor, type RemoteEncryptorPorts } from './remote-encryptor.ts';
 
@@ -208,7 +208,7 @@ export class RemoteEncryptors {
   }
 
   #remotePorts(): RemoteEncryptorPorts {
-    const { authority, ledger, clock, timers, log, graceMs = GRACE_MS, exchange = webEncryptorExchange } = this.#ports;
+    const { authority, ledger, clock, timers, log, graceMs = GRACE_MS, exchange = nodeEncryptorExchange } = this.#ports;
     return {
       clock,
       timers,

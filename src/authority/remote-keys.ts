@@ -1,4 +1,4 @@
-import type { CryptoKey } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import type { KeyOffer } from '../keys/content-key.ts';
 import type { EncryptorExchange } from './encryptor-exchange.ts';
 
@@ -12,7 +12,7 @@ interface GivenKey {
   untilMs: number;
   /** First. */
   readonly givenMs: number;
-  readonly proofKey: Promise<CryptoKey>;
+  readonly proofKey: KeyObject;
   confirmed: boolean;
 }
 
@@ -55,8 +55,8 @@ export class RemoteKeys {
    * @returns the epoch that a receipt confirms; undefined if it was confirmed before
    * @throws where the receipt is not valid, or about a key that was not given
    */
-  async confirm(jws: string, of: { encryptor: string; program: string }, signKey: CryptoKey): Promise<number | undefined> {
-    const epoch = await this.#exchange.verifyReceipt(jws, of, signKey, (given) => this.#keys.get(given)?.proofKey);
+  confirm(jws: string, of: { encryptor: string; program: string }, signKey: KeyObject): number | undefined {
+    const epoch = this.#exchange.verifyReceipt(jws, of, signKey, (given) => this.#keys.get(given)?.proofKey);
     const key = this.#keys.get(epoch);
     if (key === undefined || key.confirmed) return undefined;
     key.confirmed = true;

@@ -1,4 +1,4 @@
-import type { CryptoKey } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import type { Logger } from 'pino';
 import { runningCharge } from '../billing/charge.ts';
 import { LiveMeter } from '../billing/live-meter.ts';
@@ -29,7 +29,7 @@ export interface ViewingTerms {
   readonly broadcast: string;
   readonly tariff: Tariff;
   readonly token: ViewerToken;
-  readonly signKey: CryptoKey;
+  readonly signKey: KeyObject;
 }
 
 /** What a viewing needs of the broadcast that it is a viewing of. */
@@ -132,7 +132,7 @@ export class ViewingSession {
   }
 
   /** Takes a control socket, in place of the one before, and agrees on a new session key. */
-  attach(channel: Channel, agree: CryptoKey, resumed: boolean): void {
+  attach(channel: Channel, agree: KeyObject, resumed: boolean): void {
     this.#outbox.attach(channel);
     const sessionKey = this.#keys.newSession(agree);
     const { viewing, program, title, broadcast, tariff } = this.terms;
@@ -143,7 +143,7 @@ export class ViewingSession {
       title,
       broadcast,
       tariff,
-      sessionKey: await sessionKey(),
+      sessionKey: sessionKey(),
       resumed,
     }));
     if (!resumed) return;

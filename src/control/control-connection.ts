@@ -7,7 +7,6 @@ import type { ViewingSession } from '../authority/viewing-session.ts';
 import { checkedJson } from '../checked.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
-import { verifyWatch } from '../keys/watch.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
@@ -167,7 +166,7 @@ export class ControlConnection implements Channel {
   /** @param arrivedMs when its token had to be good: the wait is not the viewer's doing */
   async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>, arrivedMs: number): Promise<ViewingSession> {
     const verified = await this.#ports.tokens.viewer(token, this.#ports.clock.nowMs() - arrivedMs);
-    const watch = await verifyWatch(jws).catch((error) => {
+    const watch = await this.#ports.authority.verifyWatch(jws).catch((error) => {
       throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
     });
     return this.#ports.authority.watch({

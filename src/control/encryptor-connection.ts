@@ -3,9 +3,9 @@ import type { RawData, WebSocket } from 'ws';
 import type { EncryptorChannel } from '../authority/remote-encryptor.ts';
 import { checkedJson } from '../checked.ts';
 import { messageOf, unreachable } from '../errors.ts';
-import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/encryptor-key.ts';
-import { type VerifiedOpening, verifyOpening } from '../keys/encryptor-opening.ts';
 import { SESSION_KEY_BYTES } from '../keys/key-update.ts';
+import { encryptEncryptorKey, encryptEncryptorSession } from '../keys/node/encryptor-key.ts';
+import { type VerifiedOpening, verifyOpening } from '../keys/node/encryptor-opening.ts';
 import { proveAuthority } from '../keys/secret-proof.ts';
 import type { EncryptorRecord } from '../ledger/ledger.ts';
 import { type AuthorityMessage, EncryptorMessage, EncryptorRefusal, encryptorCloseCode } from '../protocol/encryptor-messages.ts';
@@ -108,13 +108,11 @@ export class EncryptorConnection {
     const { credentials } = this.#ports.encryptors;
     if (credentials.proven(encryptor, jws, proof) === undefined)
       throw new EncryptorRefusal('credential-invalid', `there is no encryptor "${encryptor}" with that secret`);
-    const opening = await verifyOpening(jws).catch((error) => {
-      throw new EncryptorRefusal('opening-invalid', `the opening statement is not valid: ${messageOf(error)}`);
-    });
+    const opening = openingOf(jws);
     if (opening.statement.challenge !== this.#challenge || opening.statement.encryptor !== encryptor)
       throw new EncryptorRefusal('opening-invalid', 'the opening statement is for another socket or another encryptor');
     const sessionKey = crypto.getRandomValues(new Uint8Array(SESSION_KEY_BYTES));
-    const jwe = await encryptEncryptorSession(sessionKey, encryptor, opening.agreeKey);
+    const jwe = encryptEncryptorSession(sessionKey, encryptor, opening.agreeKey);
     // Once more, since it may have been revoked meanwhile; from here on a revocation finds the channel.
     const record = credentials.proven(encryptor, jws, proof);
     if (record === undefined) throw new EncryptorRefusal('credential-revoked', 'the credential of this encryptor was revoked');
@@ -179,5 +177,13 @@ export class EncryptorConnection {
     this.#cancelTimeout();
     this.#sessionKey?.fill(0);
     if (this.#channel !== undefined) this.#ports.encryptors.closed(this.#channel);
+  }
+}
+
+function openingOf(jws: string): VerifiedOpening {
+  try {
+    return verifyOpening(jws);
+  } catch (error) {
+    throw new EncryptorRefusal('opening-invalid', `the opening statement is not valid: ${messageOf(error)}`);
   }
 }

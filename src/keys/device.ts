@@ -1,4 +1,4 @@
-import { type CryptoKey, calculateJwkThumbprint, exportJWK, importJWK } from 'jose';
+import { type CryptoKey, exportJWK } from 'jose';
 import * as z from 'zod';
 
 /**
@@ -32,19 +32,4 @@ export async function generateDeviceKeys(): Promise<DeviceKeys> {
 export async function publicJwk(key: CryptoKey): Promise<PublicJwk> {
   const { kty, crv, x, y } = await exportJWK(key);
   return PublicJwk.parse({ kty, crv, x, y });
-}
-
-/** RFC 7638 thumbprint (SHA-256, base64url): what a token's `cnf.jkt` pins a device's signing key by. */
-export const thumbprint = (key: PublicJwk): Promise<string> => calculateJwkThumbprint(key, 'sha256');
-
-/** @throws where the point is not on the curve */
-export const importAgreeKey = (jwk: PublicJwk): Promise<CryptoKey> => importPublic(jwk, 'ECDH-ES');
-
-/** @throws where the point is not on the curve */
-export const importSignKey = (jwk: PublicJwk): Promise<CryptoKey> => importPublic(jwk, 'ES256');
-
-async function importPublic(jwk: PublicJwk, algorithm: 'ECDH-ES' | 'ES256'): Promise<CryptoKey> {
-  const key = await importJWK(jwk, algorithm);
-  if (key instanceof Uint8Array) throw new Error('an EC key is never symmetric');
-  return key;
 }

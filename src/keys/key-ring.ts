@@ -1,19 +1,19 @@
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { CONTENT_KEY_BYTES } from './content-key.ts';
 
 interface RingKey {
   readonly contentKey: Uint8Array;
   /** Derived once for all viewings of the epoch. */
-  readonly proofKey: Promise<CryptoKey>;
+  readonly proofKey: KeyObject;
 }
 
 /** The content keys of one broadcast that are in use, in memory only; forgotten keys are overwritten. */
 export class KeyRing {
   readonly #keys = new Map<number, RingKey>();
-  readonly #proofKey: (contentKey: Uint8Array) => Promise<CryptoKey>;
+  readonly #proofKey: (contentKey: Uint8Array) => KeyObject;
 
-  /** @param proofKey see possession.ts */
-  constructor(proofKey: (contentKey: Uint8Array) => Promise<CryptoKey>) {
+  /** @param proofKey see node/possession.ts */
+  constructor(proofKey: (contentKey: Uint8Array) => KeyObject) {
     this.#proofKey = proofKey;
   }
 
@@ -28,7 +28,7 @@ export class KeyRing {
     return this.#keys.get(epoch)?.contentKey;
   }
 
-  proofKey(epoch: number): Promise<CryptoKey> | undefined {
+  proofKey(epoch: number): KeyObject | undefined {
     return this.#keys.get(epoch)?.proofKey;
   }
 

@@ -1,25 +1,16 @@
 import type { CryptoKey } from 'jose';
-import { unwrapUnder, unwrapWith, wrapTo, wrapUnder } from './wrapped-key.ts';
+import { unwrapUnder, unwrapWith } from './wrapped-key.ts';
 
 /**
  * Keys on their way to a viewing. The session key is agreed once (ECDH-ES); each content key then travels under it (dir), so that
  * an update costs symmetric work only. Viewing and epoch are in the protected header.
  */
-const SESSION = 'tollcast-session+jwe';
-const UPDATE = 'tollcast-key+jwe';
+export const SESSION = 'tollcast-session+jwe';
+export const UPDATE = 'tollcast-key+jwe';
 export const SESSION_KEY_BYTES = 32;
-
-export const encryptSessionKey = (sessionKey: Uint8Array, viewing: string, agree: CryptoKey): Promise<string> =>
-  wrapTo(agree, SESSION, sessionKey, { viewing });
 
 export const decryptSessionKey = (jwe: string, viewing: string, agree: CryptoKey): Promise<Uint8Array> =>
   unwrapWith(agree, SESSION, jwe, { viewing });
-
-export const encryptContentKey = (
-  contentKey: Uint8Array,
-  of: { viewing: string; epoch: number },
-  sessionKey: Uint8Array,
-): Promise<string> => wrapUnder(sessionKey, UPDATE, contentKey, { viewing: of.viewing, epoch: of.epoch });
 
 export const decryptContentKey = (
   jwe: string,

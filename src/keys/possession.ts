@@ -7,7 +7,7 @@ import { base64url } from 'jose';
  *   proofKey = HKDF-SHA-256(ikm = content key, salt = empty, info = "Tollcast 1 receipt", 32 bytes)
  *   proof    = base64url(HMAC-SHA-256(proofKey, UTF-8(viewing) ‖ 0x00 ‖ epoch as 8 bytes, big-endian))
  */
-const LABEL = new TextEncoder().encode('Tollcast 1 receipt');
+export const LABEL = new TextEncoder().encode('Tollcast 1 receipt');
 
 const imported = (
   key: Uint8Array<ArrayBuffer>,
@@ -27,8 +27,9 @@ export async function proofKey(contentKey: Uint8Array): Promise<CryptoKey> {
   );
 }
 
-function proofInput(viewing: string, epoch: number): Uint8Array<ArrayBuffer> {
-  const name = new TextEncoder().encode(viewing);
+/** @param holder a viewing, or who else holds the key */
+export function proofInput(holder: string, epoch: number): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(holder);
   const out = new Uint8Array(name.length + 9);
   out.set(name);
   new DataView(out.buffer).setBigUint64(name.length + 1, BigInt(epoch));
@@ -37,10 +38,4 @@ function proofInput(viewing: string, epoch: number): Uint8Array<ArrayBuffer> {
 
 export async function provePossession(key: CryptoKey, viewing: string, epoch: number): Promise<string> {
   return base64url.encode(new Uint8Array(await globalThis.crypto.subtle.sign('HMAC', key, proofInput(viewing, epoch))));
-}
-
-/** In constant time. */
-export async function checkPossession(key: CryptoKey, viewing: string, epoch: number, proof: string): Promise<boolean> {
-  const bytes = Uint8Array.from(base64url.decode(proof));
-  return globalThis.crypto.subtle.verify('HMAC', key, bytes, proofInput(viewing, epoch));
 }

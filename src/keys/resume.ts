@@ -1,7 +1,6 @@
-import type { CryptoKey } from 'jose';
 import * as z from 'zod';
-import { type DeviceKeys, importAgreeKey, PublicJwk, publicJwk } from './device.ts';
-import { signStatement, verifyStatement } from './signed.ts';
+import { type DeviceKeys, PublicJwk, publicJwk } from './device.ts';
+import { signStatement } from './signed.ts';
 
 /** A device takes up its viewing again on a new control socket: signed by the key that the viewing was opened with. */
 export const ResumeStatement = z.strictObject({
@@ -17,13 +16,4 @@ export type ResumeStatement = z.infer<typeof ResumeStatement>;
 export async function signResume(asked: { viewing: string; challenge: string }, device: DeviceKeys): Promise<string> {
   const statement: ResumeStatement = { ...asked, agree: await publicJwk(device.agree.publicKey) };
   return signStatement('tollcast-resume+jws', statement, device.sign.privateKey);
-}
-
-/** Verifies a resume statement by the viewing's own signing key. The caller checks viewing and challenge. */
-export async function verifyResume(
-  jws: string,
-  signKey: CryptoKey,
-): Promise<{ statement: ResumeStatement; agreeKey: CryptoKey }> {
-  const statement = await verifyStatement('tollcast-resume+jws', jws, signKey, ResumeStatement);
-  return { statement, agreeKey: await importAgreeKey(statement.agree) };
 }

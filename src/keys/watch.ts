@@ -1,8 +1,8 @@
-import { base64url, type CryptoKey } from 'jose';
+import { base64url } from 'jose';
 import * as z from 'zod';
 import { Tariff } from '../billing/tariff.ts';
-import { type DeviceKeys, importAgreeKey, PublicJwk, publicJwk } from './device.ts';
-import { namedKey, signStatement, verifyStatement } from './signed.ts';
+import { type DeviceKeys, PublicJwk, publicJwk } from './device.ts';
+import { signStatement } from './signed.ts';
 
 /**
  * What a viewer consents to when it asks to watch: this program at this price, with this device. Signed by the device's key,
@@ -21,13 +21,6 @@ export const WatchStatement = z.strictObject({
 
 export type WatchStatement = z.infer<typeof WatchStatement>;
 
-export interface VerifiedWatch {
-  readonly statement: WatchStatement;
-  readonly signJwk: PublicJwk;
-  readonly signKey: CryptoKey;
-  readonly agreeKey: CryptoKey;
-}
-
 export async function tokenHash(token: string): Promise<string> {
   return base64url.encode(new Uint8Array(await globalThis.crypto.subtle.digest('SHA-256', new TextEncoder().encode(token))));
 }
@@ -44,11 +37,4 @@ export async function signWatch(
     agree: await publicJwk(device.agree.publicKey),
   };
   return signStatement('tollcast-watch+jws', statement, device.sign.privateKey, await publicJwk(device.sign.publicKey));
-}
-
-/** Verifies a watch statement against the key it names. The caller checks challenge, token hash, program and tariff. */
-export async function verifyWatch(jws: string): Promise<VerifiedWatch> {
-  const { jwk, key } = await namedKey(jws);
-  const statement = await verifyStatement('tollcast-watch+jws', jws, key, WatchStatement);
-  return { statement, signJwk: jwk, signKey: key, agreeKey: await importAgreeKey(statement.agree) };
 }

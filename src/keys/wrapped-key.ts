@@ -1,11 +1,12 @@
-import { CompactEncrypt, type CompactJWEHeaderParameters, type CryptoKey, compactDecrypt } from 'jose';
+import { type CryptoKey, compactDecrypt } from 'jose';
 import * as z from 'zod';
 
 /**
  * A key on its way under another, as JWE compact serialisation (RFC 7516). Algorithms are pinned on both sides, every use has a
- * `typ` of its own, and what the key is for is in the protected header, hence authenticated.
+ * `typ` of its own, and what the key is for is in the protected header, hence authenticated. The authority wraps (node/jwe.ts);
+ * devices unwrap, in browsers and Node alike.
  */
-const ENCRYPTION = 'A256GCM';
+export const ENCRYPTION = 'A256GCM';
 /** Session keys and content keys alike. */
 const KEY_BYTES = 32;
 
@@ -18,14 +19,6 @@ export type WrappedType =
 /** What a key is for: members of the protected header. */
 export type Purpose = Readonly<Record<string, string | number>>;
 
-/** Encrypted to the holder of a private key: ECDH-ES. */
-export const wrapTo = (agree: CryptoKey, typ: WrappedType, key: Uint8Array, purpose: Purpose): Promise<string> =>
-  wrap('ECDH-ES', agree, typ, key, purpose);
-
-/** Encrypted under a key that both have: dir. */
-export const wrapUnder = (shared: Uint8Array, typ: WrappedType, key: Uint8Array, purpose: Purpose): Promise<string> =>
-  wrap('dir', shared, typ, key, purpose);
-
 /** @throws where it is not for this key, of this `typ` and for this purpose */
 export const unwrapWith = (agree: CryptoKey, typ: WrappedType, jwe: string, purpose: Purpose): Promise<Uint8Array> =>
   unwrap('ECDH-ES', agree, typ, jwe, purpose);
@@ -33,17 +26,6 @@ export const unwrapWith = (agree: CryptoKey, typ: WrappedType, jwe: string, purp
 /** @throws where it is not under this key, of this `typ` and for this purpose */
 export const unwrapUnder = (shared: Uint8Array, typ: WrappedType, jwe: string, purpose: Purpose): Promise<Uint8Array> =>
   unwrap('dir', shared, typ, jwe, purpose);
-
-function wrap(
-  alg: 'ECDH-ES' | 'dir',
-  by: CryptoKey | Uint8Array,
-  typ: WrappedType,
-  key: Uint8Array,
-  purpose: Purpose,
-): Promise<string> {
-  const header: CompactJWEHeaderParameters = { alg, enc: ENCRYPTION, typ, ...purpose };
-  return new CompactEncrypt(key).setProtectedHeader(header).encrypt(by);
-}
 
 async function unwrap(
   alg: 'ECDH-ES' | 'dir',

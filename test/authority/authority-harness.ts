@@ -8,9 +8,10 @@ import type { ViewingRecord } from '../../src/billing/viewing-record.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
 import { generateDeviceKeys } from '../../src/keys/device.ts';
 import { decryptContentKey, decryptSessionKey } from '../../src/keys/key-update.ts';
+import { verifyWatch } from '../../src/keys/node/watch.ts';
 import { proofKey } from '../../src/keys/possession.ts';
 import { signReceipt } from '../../src/keys/receipt.ts';
-import { signWatch, verifyWatch } from '../../src/keys/watch.ts';
+import { signWatch } from '../../src/keys/watch.ts';
 import type { Entry, EntryKind } from '../../src/ledger/entry.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
@@ -99,7 +100,7 @@ export class AuthorityHarness {
     viewer.session = await this.authority.watch({
       token: { programs: ['news'], ...token },
       tokenText: 'token',
-      watch: await verifyWatch(jws),
+      watch: verifyWatch(jws),
       jws,
       challenge: 'challenge',
       channel: viewer,

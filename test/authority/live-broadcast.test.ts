@@ -1,9 +1,9 @@
 import { expect, jest, test } from '@jest/globals';
-import { webKeyExchange } from '../../src/authority/key-exchange.ts';
+import { nodeKeyExchange } from '../../src/authority/key-exchange.ts';
 import { AuthorityHarness, settled } from './authority-harness.ts';
 
 test('of a broadcast that is taken over again and again, few keys are kept, and others overwritten', async () => {
-  const made = jest.spyOn(webKeyExchange, 'proofKey');
+  const made = jest.spyOn(nodeKeyExchange, 'proofKey');
   const harness = new AuthorityHarness();
   const live = await harness.live();
   for (let more = 0; more < 20; more++) {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, SignJWT } from 'jose';
 import { openDataFolder } from '../../src/config/data-folder.ts';
-import { generateDeviceKeys, publicJwk, thumbprint } from '../../src/keys/device.ts';
+import { generateDeviceKeys, publicJwk } from '../../src/keys/device.ts';
+import { thumbprint } from '../../src/keys/node/public-key.ts';
 import { tollcast, until } from '../e2e/relay-process.ts';
 import { PROGRAM, Show } from './show.ts';
 
@@ -33,7 +34,7 @@ test(
   'a token that is edited, unsigned, of a wrong key, for others or out of its time opens nothing at a program on the air',
   () =>
     show.beside(async () => {
-      const jkt = await thumbprint(await publicJwk((await generateDeviceKeys()).sign.publicKey));
+      const jkt = thumbprint(await publicJwk((await generateDeviceKeys()).sign.publicKey));
       const attempts: [string, string, string?][] = [
         ['edited: another viewer', await edited({ sub: 'mallory' })],
         ['edited: without its cap', await edited({ cap: '1000.00' })],

@@ -11,10 +11,11 @@ import {
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { encodeMediaMessage } from '../../src/edge/media-message.ts';
-import { importSignKey } from '../../src/keys/device.ts';
 import { decryptContentKey, decryptSessionKey } from '../../src/keys/key-update.ts';
+import * as authority from '../../src/keys/node/possession.ts';
+import { importPublicKey } from '../../src/keys/node/public-key.ts';
+import { verifyReceipt } from '../../src/keys/node/receipt.ts';
 import { proofKey, provePossession } from '../../src/keys/possession.ts';
-import { verifyReceipt } from '../../src/keys/receipt.ts';
 import { SFrameOpener, SFrameSealer } from '../../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../../src/sframe/suites.ts';
 import { splitMediaMessage } from '../../src/viewer/media-message.ts';
@@ -165,11 +166,11 @@ describe('the worked example, recomputed by Tollcast', () => {
     expect(Buffer.from(contentKey)).toEqual(hex('content key'));
   });
 
-  test('the authority accepts the receipt', async () => {
-    const key = proofKey(hex('content key'));
-    const receipt = await verifyReceipt(text('receipt JWS'), text('viewing'), await importSignKey(publicJwk('sign')), () => key);
+  test('the viewer makes the proof, and the authority accepts the receipt', async () => {
+    expect(await provePossession(await proofKey(hex('content key')), text('viewing'), epoch())).toBe(text('proof'));
+    const key = authority.proofKey(hex('content key'));
+    const receipt = verifyReceipt(text('receipt JWS'), text('viewing'), importPublicKey(publicJwk('sign')), () => key);
     expect(receipt.proof).toBe(text('proof'));
-    expect(await provePossession(await key, text('viewing'), epoch())).toBe(text('proof'));
   });
 
   test('the encryptor seals and the edge packs the media message', () => {

@@ -36,12 +36,12 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Keys and receipts that only say what they are, as those of viewers do: exchange.ts. */
 export const simEncryptorExchange: EncryptorExchange = {
-  proofKey: async (contentKey) => asKey(proofOf(hexOf(contentKey))),
-  async verifyReceipt(jws, of, signKey, proofKeyOf) {
+  proofKey: (contentKey) => asKey(proofOf(hexOf(contentKey))),
+  verifyReceipt(jws, of, signKey, proofKeyOf) {
     const { process, encryptor, program, epoch, proof } = JSON.parse(jws) as HeldKey & { process: string; proof: string };
     if (process !== String(signKey) || encryptor !== of.encryptor || program !== of.program) throw new Error('not its receipt');
     const key = proofKeyOf(epoch);
-    if (key === undefined || String(await key) !== proof) throw new Error('the proof is wrong');
+    if (key === undefined || String(key) !== proof) throw new Error('the proof is wrong');
     return epoch;
   },
 };
@@ -138,7 +138,7 @@ export class SimLine implements Connection {
       programs,
       process: process.boot,
       signKey: asKey(process.boot),
-      encryptKey: async (contentKey, of) => JSON.stringify({ process: process.boot, ...of, contentKey: hexOf(contentKey) }),
+      encryptKey: (contentKey, of) => JSON.stringify({ process: process.boot, ...of, contentKey: hexOf(contentKey) }),
       send: (message) => this.#tell(message),
       close: () => this.#shut(),
       refuse: (refusal) => this.#refuse(refusal),

@@ -3,11 +3,12 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Tariff } from '../../src/billing/tariff.ts';
-import { encryptContentKey, encryptSessionKey } from '../../src/keys/key-update.ts';
-import { proofKey } from '../../src/keys/possession.ts';
-import { type ReceiptStatement, verifyReceipt } from '../../src/keys/receipt.ts';
-import { verifyResume } from '../../src/keys/resume.ts';
-import { tokenHash, type VerifiedWatch, verifyWatch } from '../../src/keys/watch.ts';
+import { encryptContentKey, encryptSessionKey } from '../../src/keys/node/key-update.ts';
+import { proofKey } from '../../src/keys/node/possession.ts';
+import { verifyReceipt } from '../../src/keys/node/receipt.ts';
+import { verifyResume } from '../../src/keys/node/resume.ts';
+import { tokenHash, type VerifiedWatch, verifyWatch } from '../../src/keys/node/watch.ts';
+import type { ReceiptStatement } from '../../src/keys/receipt.ts';
 import {
   CONTROL_SUBPROTOCOL,
   closeCode,
@@ -133,7 +134,7 @@ export class FakeServer {
   /** Sends an epoch's key to the viewing, whose receipt is then awaited. */
   async sendKey(epoch: number): Promise<void> {
     const viewing = this.viewing;
-    const jwe = await encryptContentKey(this.#epochOf(epoch).contentKey, { viewing: viewing.viewing, epoch }, viewing.sessionKey);
+    const jwe = encryptContentKey(this.#epochOf(epoch).contentKey, { viewing: viewing.viewing, epoch }, viewing.sessionKey);
     viewing.sentEpochs.add(epoch);
     this.say({ type: 'key', epoch, jwe, startsInMs: epoch > this.#current ? 2_000 : 0, answerWithinMs: 2_000 });
   }
@@ -251,8 +252,8 @@ export class FakeServer {
   }
 
   async #watch(token: string, jws: string, challenge: string): Promise<void> {
-    const { statement, signKey, agreeKey } = await verifyWatch(jws);
-    if (statement.challenge !== challenge || statement.tokenHash !== (await tokenHash(token))) throw new Error('not signed here');
+    const { statement, signKey, agreeKey } = verifyWatch(jws);
+    if (statement.challenge !== challenge || statement.tokenHash !== tokenHash(token)) throw new Error('not signed here');
     if (this.token !== undefined && token !== this.token) return this.fail('token-invalid', true);
     if (JSON.stringify(statement.tariff) !== JSON.stringify(this.tariff)) return this.fail('tariff-changed', true);
     this.viewings.push({
@@ -269,7 +270,7 @@ export class FakeServer {
   }
 
   async #resume(jws: string, challenge: string): Promise<void> {
-    const { statement, agreeKey } = await verifyResume(jws, this.viewing.signKey);
+    const { statement, agreeKey } = verifyResume(jws, this.viewing.signKey);
     if (statement.challenge !== challenge || statement.viewing !== this.viewing.viewing) throw new Error('not signed here');
     this.viewing.sessionKey = randomBytes(32);
     this.viewing.resumes++;
@@ -278,7 +279,7 @@ export class FakeServer {
 
   async #admit(agree: VerifiedWatch['agreeKey'], resumed: boolean): Promise<void> {
     const { viewing, sessionKey } = this.viewing;
-    const jwe = await encryptSessionKey(sessionKey, viewing, agree);
+    const jwe = encryptSessionKey(sessionKey, viewing, agree);
     const about = { viewing, program: 'news', title: 'The evening news', broadcast: 'b1', tariff: this.tariff };
     this.say({ type: 'viewing', ...about, sessionKey: jwe, resumed });
     const confirmed = new Set(this.viewing.receipts.map((receipt) => receipt.epoch));
@@ -289,7 +290,7 @@ export class FakeServer {
 
   async #receipt(jws: string): Promise<void> {
     const { viewing, signKey, sentEpochs, receipts } = this.viewing;
-    const receipt = await verifyReceipt(jws, viewing, signKey, (epoch) =>
+    const receipt = verifyReceipt(jws, viewing, signKey, (epoch) =>
       sentEpochs.has(epoch) ? proofKey(this.#epochOf(epoch).contentKey) : undefined,
     );
     receipts.push(receipt);

@@ -1,14 +1,11 @@
-import { createCipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, KeyObject, randomBytes } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { TollcastError } from '../../../src/errors.ts';
 import { type DeviceKeys, generateDeviceKeys } from '../../../src/keys/device.ts';
-import {
-  decryptEncryptorKey,
-  decryptEncryptorSession,
-  encryptEncryptorKey,
-  encryptEncryptorSession,
-} from '../../../src/keys/encryptor-key.ts';
-import { decryptSessionKey, encryptContentKey, encryptSessionKey } from '../../../src/keys/key-update.ts';
+import { decryptEncryptorKey, decryptEncryptorSession } from '../../../src/keys/encryptor-key.ts';
+import { decryptSessionKey } from '../../../src/keys/key-update.ts';
+import { encryptEncryptorKey, encryptEncryptorSession } from '../../../src/keys/node/encryptor-key.ts';
+import { encryptContentKey, encryptSessionKey } from '../../../src/keys/node/key-update.ts';
 import { answerKey } from '../../../src/viewer/answer-key.ts';
 import { tariff } from '../../ledger/support-entries.ts';
 import type { Random } from '../../sim/random.ts';
@@ -47,7 +44,7 @@ class JweSession implements FuzzSession {
 
   static async open(): Promise<JweSession> {
     const session = new JweSession(await generateDeviceKeys());
-    await session.#make();
+    session.#make();
     return session;
   }
 
@@ -72,13 +69,13 @@ class JweSession implements FuzzSession {
 
   async close(): Promise<void> {}
 
-  async #make(): Promise<void> {
-    const { publicKey } = this.#device.agree;
+  #make(): void {
+    const publicKey = KeyObject.from(this.#device.agree.publicKey);
     this.#texts = [
-      await encryptSessionKey(this.#sessionKey, VIEWING, publicKey),
-      await encryptContentKey(this.#contentKey, { viewing: VIEWING, epoch: 7 }, this.#sessionKey),
-      await encryptEncryptorSession(this.#sessionKey, HELD.encryptor, publicKey),
-      await encryptEncryptorKey(this.#contentKey, HELD, this.#sessionKey),
+      encryptSessionKey(this.#sessionKey, VIEWING, publicKey),
+      encryptContentKey(this.#contentKey, { viewing: VIEWING, epoch: 7 }, this.#sessionKey),
+      encryptEncryptorSession(this.#sessionKey, HELD.encryptor, publicKey),
+      encryptEncryptorKey(this.#contentKey, HELD, this.#sessionKey),
     ];
   }
 

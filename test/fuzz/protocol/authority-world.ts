@@ -1,5 +1,7 @@
 import { Authority } from '../../../src/authority/authority.ts';
+import { keyExchange } from '../../../src/authority/key-exchange.ts';
 import type { LiveBroadcast } from '../../../src/authority/live-broadcast.ts';
+import { Slices } from '../../../src/authority/slices.ts';
 import type { ViewingSession } from '../../../src/authority/viewing-session.ts';
 import { localBus } from '../../../src/bus/local-bus.ts';
 import { AdmissionQueue } from '../../../src/control/admission-queue.ts';
@@ -96,7 +98,9 @@ export class AuthorityWorld {
     };
     const parts = { clock: process, timers: process, log: this.faults.log };
     const { bus, ledger, reader } = this;
-    this.authority = new Authority({ ...parts, bus, ledger, reader, rules: RULES });
+    // Nothing waits for its turn: what follows from an input is a matter of the seed.
+    const exchange = keyExchange(new Slices(Number.POSITIVE_INFINITY));
+    this.authority = new Authority({ ...parts, bus, ledger, reader, rules: RULES, exchange });
     const queue = new AdmissionQueue({ ...parts, maxWaiting: 100, ledgerWaiting: () => 0 });
     const { authority, tokens } = this;
     this.controlPorts = { ...parts, authority, tokens, queue, limits: LIMITS, totals: new ControlTotals() };

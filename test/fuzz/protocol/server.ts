@@ -1,6 +1,6 @@
 import { TollcastError } from '../../../src/errors.ts';
-import { importAgreeKey } from '../../../src/keys/device.ts';
-import { encryptContentKey, encryptSessionKey } from '../../../src/keys/key-update.ts';
+import { encryptContentKey, encryptSessionKey } from '../../../src/keys/node/key-update.ts';
+import { importPublicKey } from '../../../src/keys/node/public-key.ts';
 import { Flag } from '../../../src/media/chunk.ts';
 import { SFrameSealer } from '../../../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../../../src/sframe/suites.ts';
@@ -175,13 +175,12 @@ class ServerSession implements FuzzSession {
       case 'viewing': {
         const jws: string = JSON.parse(sent.at(0) ?? '{"jws":"a.e30.c"}').jws ?? 'a.e30.c';
         const { agree } = JSON.parse(decoded(jws.split('.')[1] ?? ''));
-        const sessionKey =
-          agree === undefined ? 'a.b.c.d.e' : await encryptSessionKey(SESSION_KEY, VIEWING, await importAgreeKey(agree));
+        const sessionKey = agree === undefined ? 'a.b.c.d.e' : encryptSessionKey(SESSION_KEY, VIEWING, importPublicKey(agree));
         return { type, viewing: VIEWING, program: 'news', title: 'News', broadcast: 'b1', tariff, sessionKey, resumed: false };
       }
       case 'key': {
         const epoch = ++this.#epoch;
-        const jwe = await encryptContentKey(CONTENT_KEY, { viewing: VIEWING, epoch }, SESSION_KEY);
+        const jwe = encryptContentKey(CONTENT_KEY, { viewing: VIEWING, epoch }, SESSION_KEY);
         return { type, epoch, jwe, startsInMs: 0, answerWithinMs: 2_000 };
       }
       case 'confirmed':
