@@ -1,6 +1,7 @@
 import type { Delivery, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { Tickets } from '../edge/tickets.ts';
+import { unreachable } from '../errors.ts';
 import { hashTicket } from '../tokens/media-ticket.ts';
 import type { ToThread } from './messages.ts';
 
@@ -106,6 +107,9 @@ export class ViewingRouter {
         return;
       case 'ended':
         this.#ended(change);
+        return;
+      default:
+        unreachable(change);
     }
   }
 

@@ -1,0 +1,298 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Delivery } from '../../src/bus/bus.ts';
+import { localBus } from '../../src/bus/local-bus.ts';
+import type { MediaSocket } from '../../src/edge/delivery.ts';
+import { Edge } from '../../src/edge/edge.ts';
+import type { MediaMessage } from '../../src/edge/media-message.ts';
+import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
+import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
+import type { FromThread, ToThread } from '../../src/threads/messages.ts';
+import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
+import { ThreadedEdge, type ToEdge } from '../../src/threads/threaded-edge.ts';
+import type { MediaThread } from '../../src/threads/viewing-router.ts';
+import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { FakeTime } from '../media/fake-time.ts';
+
+const LIMITS = { maxBatchMs: 0, maxSocketBytes: 1e9, tooSlowMs: 5_000, servedReportMs: 500, joinCache: CACHE_LIMITS };
+const VIEWINGS = 3;
+const THREADS = 3;
+
+type Step =
+  | { readonly do: 'ticket' | 'open' | 'close' | 'come'; readonly viewing: number; readonly thread: number }
+  | { readonly do: 'chunk' | 'keyframe' | 'epoch' | 'wait' | 'carry there' | 'carry here' | 'die'; readonly thread: number };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom('ticket', 'open', 'come', 'come', 'come', 'close'),
+    viewing: fc.nat(VIEWINGS - 1),
+    thread: fc.nat(THREADS - 1),
+  }),
+  fc.record({
+    do: fc.constantFrom(
+      'chunk',
+      'chunk',
+      'keyframe',
+      'epoch',
+      'wait',
+      'carry there',
+      'carry there',
+      'carry here',
+      'carry here',
+      'die',
+    ),
+    thread: fc.nat(THREADS - 1),
+  }),
+) as fc.Arbitrary<Step>;
+
+/** What one viewing may have, and what it was sent. */
+class Watched {
+  readonly id: string;
+  readonly open = new Set<number>();
+  readonly sockets = new Set<Socket>();
+  /** That nobody has come with. */
+  ticket: string | undefined;
+  lastSentMs: number | undefined;
+  isClosed = false;
+  /** A thread died that had it: what it did not report is lost. */
+  isBereaved = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+class Socket implements MediaSocket {
+  readonly bufferedBytes = 0;
+  isOpen = true;
+  readonly #owner: Watched;
+  readonly #nowMs: () => number;
+
+  constructor(owner: Watched, nowMs: () => number) {
+    this.#owner = owner;
+    this.#nowMs = nowMs;
+  }
+
+  send({ payload }: MediaMessage): void {
+    // The second byte of a chunk of these tests is its epoch.
+    expect(this.#owner.open).toContain(payload.readUInt8(5));
+    expect([...this.#owner.sockets].filter(({ isOpen }) => isOpen)).toEqual([this]);
+    this.#owner.lastSentMs = this.#nowMs();
+  }
+
+  close(): void {
+    this.isOpen = false;
+  }
+}
+
+/** A thread whose port carries a message only when it is told to. */
+class Thread implements MediaThread {
+  readonly edge: Edge;
+  readonly there: ToThread[] = [];
+  readonly here: FromThread[] = [];
+  readonly sockets = new Set<Socket>();
+  readonly owners = new Set<Watched>();
+  readonly #bus: ThreadBus;
+
+  constructor(time: FakeTime) {
+    this.#bus = threadBus((message) => this.here.push(message));
+    this.edge = new Edge({
+      edge: 'thread',
+      clock: time,
+      timers: time,
+      bus: this.#bus,
+      ticketWaitMs: 0,
+      claim: this.#bus.claim,
+      limits: LIMITS,
+    });
+  }
+
+  post(message: ToThread): void {
+    this.there.push(message);
+  }
+
+  carryThere(): void {
+    const message = this.there.shift();
+    if (message !== undefined) this.#bus.receive(message as Parameters<ThreadBus['receive']>[0]);
+  }
+}
+
+/** One edge of several threads, played with in some order, and what has to hold whatever the order is. */
+class Play {
+  readonly #time = new FakeTime();
+  readonly #bus = localBus();
+  readonly #carrier = new ThreadedEdge({ edge: 'e1', clock: this.#time, timers: this.#time, bus: this.#bus, ticketWaitMs: 0 });
+  readonly #threads: Thread[] = [];
+  readonly #viewings: Watched[] = [];
+  readonly #all: Watched[] = [];
+  readonly #closed = new Map<string, number | undefined>();
+  readonly #kept: SealedChunk[] = [];
+  readonly #coming: Promise<void>[] = [];
+  #epoch = 0;
+  #counter = 0;
+
+  constructor() {
+    this.#bus.deliveries.subscribe((delivery) => this.#delivered(delivery));
+    this.#bus.chunks.serveCatchUp('news', () => [...this.#kept]);
+    for (let at = 0; at < THREADS; at++) this.#threads[at] = this.#start();
+    for (let at = 0; at < VIEWINGS; at++) this.#viewings[at] = this.#begin();
+    this.#beginEpoch();
+  }
+
+  async take(step: Step): Promise<void> {
+    const thread = this.#threads[step.thread] as Thread;
+    switch (step.do) {
+      case 'chunk':
+        this.#send(0);
+        break;
+      case 'keyframe':
+        this.#kept.length = 1;
+        this.#send(Flag.keyframe);
+        break;
+      case 'epoch':
+        this.#beginEpoch();
+        break;
+      case 'wait':
+        this.#time.advance(170);
+        break;
+      case 'carry there':
+        thread.carryThere();
+        break;
+      case 'carry here':
+        this.#carryHere(thread);
+        break;
+      case 'die':
+        this.#die(step.thread);
+        break;
+      default:
+        this.#act(step.do, step.viewing, thread);
+    }
+    await settled();
+  }
+
+  /** Everything arrives, every viewing is closed, and everything arrives. */
+  async end(): Promise<void> {
+    await this.#carryAll();
+    for (const [at] of this.#viewings.entries()) await this.take({ do: 'close', viewing: at, thread: 0 });
+    for (const { id, isClosed } of this.#viewings)
+      if (!isClosed) this.#bus.gates.publish('e1', { kind: 'close', program: 'news', viewing: id });
+    await this.#carryAll();
+    // Those who came to a thread that died are answered by nobody.
+    await Promise.race([Promise.all(this.#coming), settled()]);
+    for (const { id, isClosed, isBereaved, lastSentMs } of this.#all.filter((each) => each.isClosed)) {
+      expect({ id, isClosed, said: this.#closed.has(id) }).toEqual({ id, isClosed, said: true });
+      if (!isBereaved) expect({ id, lastMs: this.#closed.get(id) }).toEqual({ id, lastMs: lastSentMs });
+    }
+  }
+
+  #act(what: 'ticket' | 'open' | 'close' | 'come', at: number, thread: Thread): void {
+    const watched = this.#viewings[at] as Watched;
+    const [program, viewing] = ['news', watched.id];
+    if (what === 'ticket') {
+      watched.ticket = newTicket();
+      const ticketHash = hashTicket(watched.ticket);
+      this.#bus.gates.publish('e1', { kind: 'ticket', program, viewing, ticketHash, expiresInMs: 1e9 });
+    } else if (what === 'open') {
+      watched.open.add(this.#epoch);
+      this.#bus.gates.publish('e1', { kind: 'open', program, viewing, epoch: this.#epoch, catchUp: true });
+    } else if (what === 'close') {
+      watched.isClosed = true;
+      this.#viewings[at] = this.#begin();
+      this.#bus.gates.publish('e1', { kind: 'close', program, viewing });
+    } else if (watched.ticket !== undefined) {
+      this.#coming.push(this.#come(watched, watched.ticket, thread));
+    }
+  }
+
+  /** As media-route.ts does it. */
+  async #come(watched: Watched, ticket: string, thread: Thread): Promise<void> {
+    if (!(await thread.edge.knows('news', ticket)) || !this.#threads.includes(thread)) return;
+    const socket = new Socket(watched, () => this.#time.nowMs());
+    watched.sockets.add(socket);
+    thread.sockets.add(socket);
+    thread.owners.add(watched);
+    const before = watched.ticket;
+    if (thread.edge.attach('news', ticket, socket) === undefined) {
+      socket.close();
+      watched.sockets.delete(socket);
+    } else if (before === ticket) {
+      watched.ticket = undefined;
+    }
+  }
+
+  #beginEpoch(): void {
+    this.#epoch++;
+    this.#counter = 0;
+    this.#kept.length = 0;
+    this.#send(Flag.preamble);
+    this.#send(Flag.keyframe);
+  }
+
+  #send(flags: number): void {
+    const bytes = Buffer.of(flags, this.#epoch, 0);
+    const chunk = { epoch: this.#epoch, counter: this.#counter++, flags, bytes };
+    this.#kept.push(chunk);
+    this.#bus.chunks.publish('news', chunk);
+  }
+
+  #carryHere(thread: Thread): void {
+    const message = thread.here.shift();
+    if (message !== undefined) this.#carrier.receive(thread, message as ToEdge);
+  }
+
+  async #carryAll(): Promise<void> {
+    const isBusy = () => this.#threads.some(({ here, there }) => here.length + there.length > 0);
+    while (isBusy())
+      for (const [at] of this.#threads.entries()) {
+        await this.take({ do: 'carry there', thread: at });
+        await this.take({ do: 'carry here', thread: at });
+      }
+  }
+
+  #die(at: number): void {
+    const dead = this.#threads[at] as Thread;
+    for (const socket of dead.sockets) socket.close();
+    for (const owner of dead.owners) owner.isBereaved = true;
+    this.#threads[at] = this.#start();
+    this.#carrier.lost(dead);
+  }
+
+  #start(): Thread {
+    const thread = new Thread(this.#time);
+    this.#carrier.joined(thread);
+    return thread;
+  }
+
+  #begin(): Watched {
+    const watched = new Watched(`v${this.#all.length}`);
+    this.#all.push(watched);
+    return watched;
+  }
+
+  #delivered(delivery: Delivery): void {
+    expect(delivery.edge).toBe('e1');
+    if (delivery.kind === 'served') {
+      for (const [viewing, fromMs, toMs] of delivery.spans) {
+        expect({ viewing, isClosed: this.#closed.has(viewing) }).toEqual({ viewing, isClosed: false });
+        expect(fromMs).toBeLessThan(toMs);
+        expect(toMs).toBeLessThanOrEqual(this.#all.find(({ id }) => id === viewing)?.lastSentMs ?? -1);
+      }
+    } else if (delivery.kind === 'closed') {
+      expect({ viewing: delivery.viewing, again: this.#closed.has(delivery.viewing) }).toMatchObject({ again: false });
+      this.#closed.set(delivery.viewing, delivery.lastChunkMs);
+    }
+  }
+}
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+test('in whatever order messages cross and threads die, a viewing is in one thread, behind its gates, and closed once, after its last report', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120 }), async (steps) => {
+      const play = new Play();
+      for (const each of steps) await play.take(each);
+      await play.end();
+    }),
+    { numRuns: 300 },
+  );
+}, 60_000);
