@@ -76,6 +76,10 @@ export class ViewingSession {
   readonly #keys: KeyUpdates;
   #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
   #cancelDeadline: (() => void) | undefined;
+  /** Receipts that are being verified … */
+  #checking = 0;
+  /** … while the deadline of an answer waits for that. */
+  #deadlineHasCome = false;
   /** The newest epoch whose key this viewing was given. */
   #newestGiven = 0;
 
@@ -164,6 +168,16 @@ export class ViewingSession {
 
   /** @throws Refusal `receipt-invalid` */
   async receive(jws: string): Promise<void> {
+    this.#checking++;
+    try {
+      await this.#receive(jws);
+    } finally {
+      this.#checking--;
+      if (this.#checking === 0 && this.#deadlineHasCome) this.#deadline();
+    }
+  }
+
+  async #receive(jws: string): Promise<void> {
     const awaited = (epoch: number) =>
       this.#state.keys.some((key) => key.epoch === epoch) ? this.#ports.ring.proofKey(epoch) : undefined;
     const statement = await this.#ports.exchange
@@ -219,11 +233,20 @@ export class ViewingSession {
   #setDeadline(deadlineMs: number | undefined, nowMs: number): void {
     this.#cancelDeadline?.();
     this.#cancelDeadline =
-      deadlineMs === undefined ? undefined : this.#ports.timers.after(Math.max(0, deadlineMs - nowMs), () => this.#deadline());
+      deadlineMs === undefined ? undefined : this.#ports.timers.after(Math.max(0, deadlineMs - nowMs), () => this.#readFirst());
+  }
+
+  /** A thread that was busy finds the deadline before the answers that came meanwhile: they are read first, and looked at. */
+  #readFirst(): void {
+    this.#cancelDeadline = this.#ports.timers.after(0, () => {
+      if (this.#checking === 0) this.#deadline();
+      else this.#deadlineHasCome = true;
+    });
   }
 
   /** A timer may fire a moment early by this clock. */
   #deadline(): void {
+    this.#deadlineHasCome = false;
     this.dispatch({ type: 'deadline' });
     const { deadlineMs } = this.#state;
     if (deadlineMs !== undefined) this.#setDeadline(deadlineMs, this.#ports.clock.nowMs());

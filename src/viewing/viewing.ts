@@ -148,8 +148,8 @@ function updateDue(viewing: Viewing, epoch: number, context: ViewingContext): St
   if (viewing.exhausted || epoch <= (viewing.keys.at(-1)?.epoch ?? 0)) return [viewing, []];
   const last = awaited(viewing);
   if (last === undefined) return sendKey(viewing, epoch, context);
-  const deadlineMs = last.sentMs + context.minAnswerMs;
-  if (context.nowMs >= deadlineMs) return unanswered(viewing, context);
+  // Where that is over it ends with the event `deadline`, before which whatever has come is looked at.
+  const deadlineMs = Math.max(context.nowMs, last.sentMs + context.minAnswerMs);
   return [{ ...withDeadline(viewing, deadlineMs), held: epoch }, []];
 }
 

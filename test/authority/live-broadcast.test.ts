@@ -59,3 +59,28 @@ test('an epoch whose beginning is heard of late changes nothing of what a viewin
     expect.objectContaining({ epoch: 3, atMs: harness.time.nowMs() - 50 }),
   ]);
 });
+
+test('a deadline waits for an answer that has come and is being looked at', async () => {
+  const harness = new AuthorityHarness();
+  const live = await harness.live();
+  const ada = await harness.watch({ viewer: 'ada', id: 't1' });
+  await ada.confirm(1);
+  await harness.pass(1_900);
+  const { verifyReceipt } = nodeKeyExchange;
+  const looking = Promise.withResolvers<void>();
+  const slow = jest.spyOn(nodeKeyExchange, 'verifyReceipt').mockImplementation(async (...given) => {
+    await looking.promise;
+    return verifyReceipt(...given);
+  });
+  const answer = ada.confirm(2);
+  while (slow.mock.calls.length === 0) await settled();
+  live.began(2, harness.time.nowMs());
+  await harness.pass(2_500);
+  expect(ada.session.state).toMatchObject({ phase: 'started' });
+  expect(ada.session.state.deadlineMs).toBeLessThan(harness.time.nowMs());
+  looking.resolve();
+  await answer;
+  slow.mockRestore();
+  expect(ada.session.isOver).toBe(false);
+  expect(ada.session.state.confirmedEpoch).toBe(2);
+});

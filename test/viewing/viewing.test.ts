@@ -73,6 +73,8 @@ describe('a viewing', () => {
   test('that did not confirm gets no further key: it ends at the next update, at the end of its last confirmed epoch', () => {
     const script = watching().at(16_000, { type: 'update-due', epoch: 3 }).at(26_000, { type: 'update-due', epoch: 4 });
     expect(script.keysSent).toEqual([1, 2, 3]);
+    script.at(26_000, { type: 'deadline' });
+    expect(script.keysSent).toEqual([1, 2, 3]);
     expect(script.at(26_000, { type: 'delivered', lastChunkMs: 19_990 }).end).toEqual({ reason: 'unconfirmed', atMs: 20_000 });
   });
 
@@ -122,7 +124,8 @@ describe('a viewing', () => {
     const script = watching()
       .at(8_000, { type: 'lost' })
       .at(16_000, { type: 'update-due', epoch: 3 })
-      .at(26_000, { type: 'update-due', epoch: 4 });
+      .at(26_000, { type: 'update-due', epoch: 4 })
+      .at(26_000, { type: 'deadline' });
     expect(script.at(26_000, { type: 'delivered', lastChunkMs: 19_990 }).end).toEqual({ reason: 'disconnected', atMs: 19_990 });
   });
 
@@ -130,7 +133,8 @@ describe('a viewing', () => {
     const script = watching()
       .at(8_000, { type: 'lost' })
       .at(16_000, { type: 'update-due', epoch: 3 })
-      .at(26_000, { type: 'update-due', epoch: 4 });
+      .at(26_000, { type: 'update-due', epoch: 4 })
+      .at(26_000, { type: 'deadline' });
     expect(script.at(26_000, { type: 'delivered', lastChunkMs: 7_990 }).end).toEqual({ reason: 'disconnected', atMs: 8_000 });
   });
 
