@@ -8,6 +8,8 @@
  * TCP does it, RFC 5681). Who resumes has begun already: it waits for the first bound only.
  */
 export interface PaceRules {
+  /** From one measurement to the next, if the process is not late. */
+  readonly everyMs: number;
   /** Admissions that are being worked on. */
   readonly mostUnderWay: number;
   /** Newcomers a second: before anything is known, at least, at most. */
@@ -27,6 +29,7 @@ export interface PaceRules {
 }
 
 export const PACE: PaceRules = {
+  everyMs: 50,
   mostUnderWay: 8,
   firstPerSecond: 200,
   leastPerSecond: 10,
@@ -105,7 +108,7 @@ export const expectedMs = ({ seenPerSecond }: Pace, ahead: number): number => Ma
 
 function measured(pace: Pace, event: Extract<PaceEvent, { type: 'measured' }>, nowMs: number, rules: PaceRules): Pace {
   const isLate = event.lateMs > rules.lateMs || event.ledgerWaiting > rules.ledgerWaiting;
-  const perSecond = isLate ? fallen(pace, rules) : risen(pace, event.waiting, rules);
+  const perSecond = isLate ? fallen(pace, event.lateMs, rules) : risen(pace, event.waiting, rules);
   return {
     ...pace,
     perSecond,
@@ -117,7 +120,9 @@ function measured(pace: Pace, event: Extract<PaceEvent, { type: 'measured' }>, n
   };
 }
 
-const fallen = ({ perSecond }: Pace, rules: PaceRules): number => Math.max(rules.leastPerSecond, perSecond * rules.fallTo);
+/** A measurement that is late stands for all those that it kept from being made. */
+const fallen = ({ perSecond }: Pace, lateMs: number, { leastPerSecond, fallTo, everyMs }: PaceRules): number =>
+  Math.max(leastPerSecond, perSecond * fallTo ** (1 + Math.floor(lateMs / everyMs)));
 
 /** Where nobody waits for the rate, a higher one would be a guess: it only recovers what it lost. */
 function risen({ perSecond, ranOut }: Pace, waiting: number, rules: PaceRules): number {

@@ -13,8 +13,6 @@ import {
 } from './admission-pace.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** How often the process's lateness is measured, and those who wait are looked at. */
-const TICK_MS = 50;
 /** A waiter is told where it stands no more often than this; with more than `TOLD_PER_SECOND` of them, less often. */
 const ROUND_MS = 1_000;
 /** Telling one costs some 15 µs, so that all of it takes 3 % of a processor. */
@@ -202,8 +200,9 @@ export class AdmissionQueue {
 
   #scheduleTick(): void {
     const { clock, timers } = this.#ports;
-    const dueMs = clock.nowMs() + TICK_MS;
-    this.#cancelTick = timers.after(TICK_MS, () => {
+    const { everyMs } = this.#rules;
+    const dueMs = clock.nowMs() + everyMs;
+    this.#cancelTick = timers.after(everyMs, () => {
       this.#tick(Math.max(0, clock.nowMs() - dueMs));
       this.#scheduleTick();
     });
@@ -231,7 +230,7 @@ export class AdmissionQueue {
     ] as const) {
       if (isNewRound && line.isRoundOver) line.beginRound();
       const before = this.#aheadOfAll(comer);
-      for (const [waiter, inLine] of line.next(toldInATick(line.size))) {
+      for (const [waiter, inLine] of line.next(toldInATick(line.size, this.#rules))) {
         if (nowMs - waiter.toldMs < ROUND_MS) continue;
         waiter.toldMs = nowMs;
         waiter.waiting(before + inLine, expectedMs(this.#pace, before + inLine));
@@ -258,9 +257,9 @@ export class AdmissionQueue {
   }
 }
 
-const toldInATick = (waiting: number): number => {
-  const ofAll = (roundMs: number) => Math.ceil((waiting * TICK_MS) / roundMs);
-  return Math.min(ofAll(ROUND_MS), Math.max((TOLD_PER_SECOND * TICK_MS) / 1_000, ofAll(LONGEST_ROUND_MS)));
+const toldInATick = (waiting: number, { everyMs }: PaceRules): number => {
+  const ofAll = (roundMs: number) => Math.ceil((waiting * everyMs) / roundMs);
+  return Math.min(ofAll(ROUND_MS), Math.max((TOLD_PER_SECOND * everyMs) / 1_000, ofAll(LONGEST_ROUND_MS)));
 };
 
 const laterIn = (why: string, retryInMs: number): Refusal =>

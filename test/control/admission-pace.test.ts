@@ -64,6 +64,12 @@ describe('the pace at which newcomers are let in', () => {
     }
   });
 
+  test('falls at once as far as it would have in the time that the process stood still', () => {
+    const { lateMs, everyMs, firstPerSecond, fallTo } = PACE;
+    expect(measured(firstPace(0), 1, { lateMs: 4 * everyMs }).perSecond).toBeCloseTo(firstPerSecond * fallTo ** 5);
+    expect(measured(firstPace(0), 5, { lateMs: lateMs + 1 }).perSecond).toBeCloseTo(firstPerSecond * fallTo ** 5);
+  });
+
   test('recovers when the process does, and by itself no further than where it began', () => {
     const fallen = measured(firstPace(0), 100, { lateMs: 100 });
     expect(measured(fallen, 1, {}).perSecond).toBe(PACE.leastPerSecond + PACE.raisePerSecond);
