@@ -18,6 +18,7 @@ import { type LimitRules, Limits } from './limits.ts';
 import { LiveBroadcast } from './live-broadcast.ts';
 import { MediaTickets } from './media-tickets.ts';
 import type { Channel } from './outbox.ts';
+import { PATIENCE_MS } from './patience.ts';
 import { Programs } from './programs.ts';
 import type { ViewingSession } from './viewing-session.ts';
 
@@ -151,7 +152,7 @@ export class Authority {
       rules: this.#ports.rules,
       exchange: this.#exchange,
       random: this.#ports.random ?? Math.random,
-      record: (entry) => this.#ports.ledger.append(entry),
+      record: (...given) => this.#ports.ledger.append(...given),
       encryptor,
       ticket: (session) => this.#tickets.issue(session),
       keySent: ({ terms }) => {
@@ -238,7 +239,7 @@ export class Authority {
       watch: request.jws,
     } as const;
     this.#ports.ledger
-      .append(consent)
+      .append(consent, PATIENCE_MS)
       .catch((error) =>
         this.#ports.log.error(
           { err: error },

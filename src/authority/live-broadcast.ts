@@ -33,7 +33,8 @@ export interface BroadcastPorts {
   readonly exchange: KeyExchange;
   /** In [0, 1). */
   readonly random: () => number;
-  record(entry: Entry): Promise<Entered>;
+  /** See Ledger. */
+  record(entry: Entry, patienceMs?: number): Promise<Entered>;
   readonly encryptor: Encryptor;
   ticket(session: ViewingSession): ServerMessage;
   keySent(session: ViewingSession): void;

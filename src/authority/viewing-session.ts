@@ -19,6 +19,7 @@ import { EdgeLink } from './edge-link.ts';
 import type { KeyExchange } from './key-exchange.ts';
 import { KeyUpdates } from './key-updates.ts';
 import { type Channel, Outbox } from './outbox.ts';
+import { PATIENCE_MS, receiptPatienceMs } from './patience.ts';
 
 /** Who watches what, at which price, with which device. */
 export interface ViewingTerms {
@@ -41,7 +42,8 @@ export interface ViewingPorts {
   readonly ring: KeyRing;
   readonly epochs: EpochTimes;
   readonly rules: { readonly periodMs: number; readonly minAnswerMs: number; readonly graceMs: number };
-  record(entry: Entry): Promise<Entered>;
+  /** See Ledger. */
+  record(entry: Entry, patienceMs?: number): Promise<Entered>;
   gate(edge: string, change: GateChange): void;
   /** A media ticket for this viewing, made known to the edge. */
   ticket(session: ViewingSession): ServerMessage;
@@ -262,7 +264,7 @@ export class ViewingSession {
         return;
       case 'record-start':
         this.#meter.start(command.atMs);
-        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
+        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs }, PATIENCE_MS);
         this.tell(this.#ports.ticket(this));
         return;
       case 'open-gate':
@@ -283,7 +285,7 @@ export class ViewingSession {
     const sentMs = this.#state.keys.find((key) => key.epoch === epoch)?.sentMs ?? this.#ports.clock.nowMs();
     const update = this.#outbox.isConnected ? this.#keys.update(epoch, sentMs) : undefined;
     if (update === undefined) return;
-    void this.#record({ kind: 'key-sent', viewing: this.id, epoch });
+    void this.#record({ kind: 'key-sent', viewing: this.id, epoch }, PATIENCE_MS);
     // One that is sent again after a resume is no further key.
     if (epoch > this.#newestGiven) this.#ports.keySent(this);
     this.#newestGiven = Math.max(epoch, this.#newestGiven);
@@ -295,13 +297,10 @@ export class ViewingSession {
     if (receipt === undefined) return;
     const sentMs = this.#state.keys.find((key) => key.epoch === epoch)?.sentMs;
     this.#ports.keyConfirmed(this);
-    const entered = await this.#record({
-      kind: 'receipt',
-      viewing: this.id,
-      epoch,
-      chunks: receipt.chunks,
-      receipt: receipt.jws,
-    });
+    const { chunks, jws } = receipt;
+    const startsInMs = this.#ports.startsMs(epoch) - this.#ports.clock.nowMs();
+    const entry = { kind: 'receipt', viewing: this.id, epoch, chunks, receipt: jws } as const;
+    const entered = await this.#record(entry, receiptPatienceMs(startsInMs));
     if (entered === undefined) return;
     if (sentMs !== undefined) this.#ports.receiptDurable(this.#ports.clock.nowMs() - sentMs);
     this.#meter.confirm(epoch, entered.monoMs);
@@ -339,8 +338,8 @@ export class ViewingSession {
   }
 
   /** The ledger keeps trying while the disk refuses; it rejects only when it is closed or overfull. */
-  async #record(entry: Entry): Promise<Entered | undefined> {
-    return this.#ports.record(entry).catch(() => undefined);
+  async #record(entry: Entry, patienceMs = 0): Promise<Entered | undefined> {
+    return this.#ports.record(entry, patienceMs).catch(() => undefined);
   }
 
   /** Another edge serves it from here on. Only that the one before is gone is certainly no doing of the viewer's. */

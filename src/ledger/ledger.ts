@@ -8,8 +8,11 @@ export interface Ledger {
    * Appends an entry stamped now; resolves once it is durable, in the order of the calls. While the disk refuses, the promise
    * stays pending, the entry is kept and tried again, and `state` says so. Rejects with code `ledger-full` when too many wait,
    * and with `ledger-closed` after `close`.
+   *
+   * @param patienceMs how long it may wait for others to be written with it: for an entry that nothing waits for. One that is appended
+   * after it and does not wait takes it along
    */
-  append(entry: Entry): Promise<Entered>;
+  append(entry: Entry, patienceMs?: number): Promise<Entered>;
   readonly state: LedgerState;
   /** Told of entries that another writer (the command line) appended: at most `pollMs` late. Returns what stops it. */
   onForeign(listener: (entered: Entered) => void): () => void;

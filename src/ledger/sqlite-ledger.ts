@@ -12,7 +12,7 @@ export interface LedgerOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly log: Pick<BaseLogger, 'info' | 'warn' | 'error'>;
-  /** How long the first entry of a group waits for others to share its fsync. */
+  /** How long the first entry of a group waits for others to share its fsync, where it has no more patience. */
   readonly groupCommitMs?: number;
   /** Entries that may wait for the disk before more are rejected with `ledger-full`. */
   readonly maxWaiting?: number;
@@ -28,6 +28,7 @@ export interface LedgerOptions {
   readonly maxPages?: number;
 }
 
+const GROUP_COMMIT_MS = 3;
 /** One transaction's worth: bounds how long others wait for it, and what crosses between the threads at once. */
 const MAX_BATCH_ENTRIES = 4_096;
 const MAX_BATCH_CHARS = 8 << 20;
@@ -79,6 +80,8 @@ class SqliteLedger implements Ledger {
   #queue: Waiting[] = [];
   /** With the worker: the batch, without those of it that were answered. */
   #sent: Waiting[] = [];
+  /** When what has gathered goes to the worker, in `performance.now()`: infinite while nothing has. */
+  #dueMs = Number.POSITIVE_INFINITY;
   #flushing: NodeJS.Timeout | undefined;
   #fault: LedgerFault | undefined;
   #deaf: LedgerFault | undefined;
@@ -106,8 +109,8 @@ class SqliteLedger implements Ledger {
     return { waiting, ...(this.#fault && { fault: this.#fault }), ...(this.#deaf && { deaf: this.#deaf }) };
   }
 
-  append(entry: Entry): Promise<Entered> {
-    const { clock, maxWaiting = 100_000 } = this.#options;
+  append(entry: Entry, patienceMs = 0): Promise<Entered> {
+    const { clock, maxWaiting = 100_000, groupCommitMs = GROUP_COMMIT_MS } = this.#options;
     if (this.#phase !== 'open') return rejected('ledger-closed', 'the ledger is closed');
     if (this.state.waiting >= maxWaiting) {
       return rejected(
@@ -120,7 +123,7 @@ class SqliteLedger implements Ledger {
       return rejected('entry-refused', `a ${entry.kind} entry of ${body.length} characters is too long`);
     const { promise, resolve, reject } = Promise.withResolvers<Entered>();
     this.#queue.push({ entry, body, monoMs: clock.nowMs(), resolve, reject });
-    if (this.#sent.length === 0) this.#flushing ??= setTimeout(() => this.#flush(), this.#options.groupCommitMs ?? 3);
+    this.#dueWithin(Math.max(groupCommitMs, patienceMs));
     return promise;
   }
 
@@ -151,9 +154,23 @@ class SqliteLedger implements Ledger {
     clearTimeout(deadline);
   }
 
-  /** Hands the worker what has gathered, unless it has a batch already: then its answer brings us here again. */
+  #dueWithin(withinMs: number): void {
+    const dueMs = performance.now() + withinMs;
+    if (dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    // While the worker has a batch, its answer comes first.
+    if (this.#sent.length === 0) this.#flushInTime();
+  }
+
+  #flushInTime(): void {
+    clearTimeout(this.#flushing);
+    const inMs = this.#dueMs - performance.now();
+    if (inMs <= 0 || this.#phase === 'closing') this.#flush();
+    else if (this.#queue.length > 0) this.#flushing = setTimeout(() => this.#flush(), inMs);
+  }
+
+  /** Hands the worker what has gathered, unless it has a batch already. */
   #flush(): void {
-    this.#flushing = undefined;
     if (this.#sent.length > 0) return;
     if (this.#queue.length === 0) {
       if (this.#phase === 'closing') this.#post({ type: 'close' });
@@ -164,6 +181,8 @@ class SqliteLedger implements Ledger {
     while (count < this.#queue.length && count < MAX_BATCH_ENTRIES && chars < MAX_BATCH_CHARS)
       chars += this.#queue[count++]?.body.length ?? 0;
     this.#sent = this.#queue.splice(0, count);
+    // What did not fit follows at once.
+    this.#dueMs = this.#queue.length > 0 ? 0 : Number.POSITIVE_INFINITY;
     this.#post({
       type: 'commit',
       batch: {
@@ -196,7 +215,7 @@ class SqliteLedger implements Ledger {
         refused?.reject(
           new TollcastError('entry-refused', `a ${refused.entry.kind} entry cannot be written: ${message.message}`),
         );
-        if (this.#sent.length === 0) this.#flush();
+        if (this.#sent.length === 0) this.#flushInTime();
         return;
       }
       case 'failed':
@@ -231,7 +250,7 @@ class SqliteLedger implements Ledger {
       this.#fault = undefined;
     }
     const committed = this.#sent.splice(0, hashes.length / HASH_BYTES);
-    if (this.#sent.length === 0) this.#flush();
+    if (this.#sent.length === 0) this.#flushInTime();
     committed.forEach(({ entry, monoMs, resolve }, index) => {
       const at = index * HASH_BYTES;
       const hash = hashes.toString('hex', at, at + HASH_BYTES);

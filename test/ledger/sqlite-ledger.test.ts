@@ -174,6 +174,19 @@ describe('the ledger', () => {
     expect(await told).toEqual(entered);
   });
 
+  test('writes what has patience with what has none, and lets it wait for no longer than that', async () => {
+    const { ledger } = await start();
+    const answered: string[] = [];
+    const patient = ledger.append(key(1), 60_000).then(() => answered.push('patient'));
+    await ledger.append(key(2)).then(() => answered.push('prompt'));
+    await patient;
+    expect(answered).toEqual(['patient', 'prompt']);
+    const beforeMs = performance.now();
+    await Promise.all([ledger.append(key(3), 60_000), ledger.append(key(4), 100), ledger.append(key(5), 60_000)]);
+    expect(performance.now() - beforeMs).toBeGreaterThanOrEqual(99);
+    expect(ledger.state).toEqual({ waiting: 0 });
+  });
+
   test('writes what waits when it is closed, and takes nothing afterwards', async () => {
     const { ledger, file } = await start({ groupCommitMs: 60_000 });
     const appends = numbers(50).map((epoch) => ledger.append(key(epoch)));
