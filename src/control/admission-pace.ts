@@ -22,7 +22,7 @@ export interface PaceRules {
   readonly fallTo: number;
   /** Turns that were not used are kept for so long: who comes alone never waits for the rate. */
   readonly keptMs: number;
-  /** A timer that fires later than this shows a process that cannot keep up. */
+  /** A timer that fires later than this shows a process that cannot keep up: pictures are held back no longer when all is well. */
   readonly lateMs: number;
   /** So does a ledger with more entries that are not durable. */
   readonly ledgerWaiting: number;
@@ -37,7 +37,7 @@ export const PACE: PaceRules = {
   raisePerSecond: 10,
   fallTo: 0.8,
   keptMs: 100,
-  lateMs: 25,
+  lateMs: 100,
   ledgerWaiting: 2_000,
 };
 
@@ -121,8 +121,10 @@ function measured(pace: Pace, event: Extract<PaceEvent, { type: 'measured' }>, n
 }
 
 /** A measurement that is late stands for all those that it kept from being made. */
-const fallen = ({ perSecond }: Pace, lateMs: number, { leastPerSecond, fallTo, everyMs }: PaceRules): number =>
-  Math.max(leastPerSecond, perSecond * fallTo ** (1 + Math.floor(lateMs / everyMs)));
+const fallen = ({ perSecond }: Pace, lateMs: number, rules: PaceRules): number => {
+  const missed = Math.floor(Math.max(0, lateMs - rules.lateMs) / rules.everyMs);
+  return Math.max(rules.leastPerSecond, perSecond * rules.fallTo ** (1 + missed));
+};
 
 /** Where nobody waits for the rate, a higher one would be a guess: it only recovers what it lost. */
 function risen({ perSecond, ranOut }: Pace, waiting: number, rules: PaceRules): number {
