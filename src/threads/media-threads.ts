@@ -181,7 +181,8 @@ export class MediaThreads {
         this.#awaited.get(worker)?.reject(new TollcastError(message.code, message.message));
         return;
       case 'closing':
-        this.#awaited.get(worker)?.resolve();
+        // One that could not listen undoes what it had begun before it says why.
+        if (worker.url !== undefined) this.#awaited.get(worker)?.resolve();
         return;
       case 'figures':
         worker.figures = message.figures;
@@ -203,7 +204,8 @@ export class MediaThreads {
   }
 
   #ended(place: Place, worker: MediaWorker, error: unknown): void {
-    place.worker = undefined;
+    // Where it could not listen, the next one may be there before it is gone.
+    if (place.worker === worker) place.worker = undefined;
     this.#totals.add(worker.figures);
     this.#options.edge.lost(worker);
     const cause = new TollcastError('thread-failed', `a media thread could not be started: ${messageOf(error)}`, {
