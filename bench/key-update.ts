@@ -3,20 +3,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { pino } from 'pino';
-import { systemClock } from '../src/clock.ts';
 import { generateDeviceKeys } from '../src/keys/device.ts';
 import { encryptContentKey, encryptSessionKey } from '../src/keys/node/key-update.ts';
 import * as authority from '../src/keys/node/possession.ts';
 import { verifyReceipt } from '../src/keys/node/receipt.ts';
 import { proofKey } from '../src/keys/possession.ts';
 import { signReceipt } from '../src/keys/receipt.ts';
-import { openLedger } from '../src/ledger/sqlite-ledger.ts';
+import { groupedCommitCost, pacedCommitCost } from './commit-cost.ts';
 import { registryCost } from './registry-cost.ts';
 import { type Benchmark, cpuMicros } from './table.ts';
 
-/** Receipts that arrive together, as those of a second of 1,000 viewings on 10 s epochs do. */
+/** Updates that are recorded together. */
 const GROUP = 100;
+/** What 10,000 viewings on 10 s epochs come to on average. */
+const PER_SECOND = 1_000;
 
 /**
  * What one viewing costs the server in parts: agreeing once, then wrapping, verifying, committing, and whatever the authority's registry
@@ -31,15 +31,13 @@ export const keyUpdate: Benchmark = async ({ smoke, note }) => {
   const viewing = crypto.randomUUID();
   const jws = await signReceipt({ viewing, epoch: 1, chunks: 0 }, await proofKey(contentKey), device.sign.privateKey);
 
-  const [agreeKey, signKey] = [device.agree.publicKey, device.sign.publicKey].map((key) => KeyObject.from(key)) as [
-    KeyObject,
-    KeyObject,
-  ];
+  const [agreeKey, signKey] = [KeyObject.from(device.agree.publicKey), KeyObject.from(device.sign.publicKey)];
   const possession = authority.proofKey(contentKey);
   const agree = await cpuMicros(forMs, () => encryptSessionKey(sessionKey, viewing, agreeKey));
   const wrap = await cpuMicros(forMs, () => encryptContentKey(contentKey, { viewing, epoch: 1 }, sessionKey));
   const verify = await cpuMicros(forMs, () => verifyReceipt(jws, viewing, signKey, () => possession));
-  const commit = await commitCost(forMs, { kind: 'receipt', viewing, epoch: 1, chunks: 0, receipt: jws });
+  const commit = await groupedCommitCost(forMs, jws, GROUP);
+  const paced = await pacedCommitCost(forMs, jws, PER_SECOND);
   const viewings = smoke ? 100 : 100_000;
   note(`${viewings} viewings without sockets`);
   const registry = await registryCost({ viewings, periodMs: smoke ? 1_000 : 10_000, periods: smoke ? 1 : 2 });
@@ -48,22 +46,12 @@ export const keyUpdate: Benchmark = async ({ smoke, note }) => {
     ['wrap', wrap, ''],
     ['verify', verify, await verifyFloor(forMs)],
     [`commit, in groups of ${GROUP}`, commit, await commitFloor(forMs, jws)],
+    [`commit, of ${PER_SECOND} a second`, paced, ''],
     [`registry and schedule, ${viewings} viewings`, registry, ''],
-    ['an update in all, but for its socket', wrap + verify + commit + registry, ''],
+    ['an update in all, but for its socket', wrap + verify + paced + registry, ''],
   ];
   return { columns: ['step', 'CPU µs', 'floor, CPU µs'], rows };
 };
-
-type ReceiptEntry = Parameters<Awaited<ReturnType<typeof openLedger>>['append']>[0];
-
-async function commitCost(forMs: number, entry: ReceiptEntry): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), 'tollcast-bench-'));
-  const ledger = await openLedger({ file: join(folder, 'ledger.db'), clock: systemClock(), log: pino({ level: 'silent' }) });
-  const group = await cpuMicros(forMs, () => Promise.all(Array.from({ length: GROUP }, () => ledger.append(entry))));
-  await ledger.close();
-  rmSync(folder, { recursive: true });
-  return group / GROUP;
-}
 
 /** One signature of that kind, checked in this thread. */
 async function verifyFloor(forMs: number): Promise<number> {

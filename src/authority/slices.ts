@@ -9,8 +9,8 @@ interface Waiting {
 
 /**
  * Work that is done at once where it is little, and in slices where it is much: between two of them the thread's other events have their
- * turn, chunks of media among them. A signature takes some 50 µs; what a thousand viewers sent while the thread was busy is read by one
- * turn of the event loop, and would keep it for 60 ms. In the order in which it was given.
+ * turn, chunks of media among them. A signature takes some 50 µs: 200 receipts that are there together kept the thread for 11 ms (with
+ * jose, and the signatures in other threads, as long), and in slices for 2. In the order in which it was given.
  */
 export class Slices {
   readonly #sliceMs: number;

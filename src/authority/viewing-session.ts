@@ -264,7 +264,7 @@ export class ViewingSession {
         return;
       case 'record-start':
         this.#meter.start(command.atMs);
-        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs }, PATIENCE_MS);
+        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
         this.tell(this.#ports.ticket(this));
         return;
       case 'open-gate':

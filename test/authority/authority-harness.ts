@@ -39,6 +39,8 @@ export class AuthorityHarness {
   readonly time = new FakeTime();
   readonly bus = localBus();
   readonly entries: Entry[] = [];
+  /** How long each of them might have waited for others. */
+  readonly patienceMs = new Map<Entry, number>();
   readonly authority: Authority;
   /** For the ledger to be slow with a kind of entry: it is durable once this resolves. */
   slow: { readonly kind: EntryKind; readonly until: Promise<void> } | undefined;
@@ -46,7 +48,8 @@ export class AuthorityHarness {
   constructor(rules: Partial<AuthorityRules> = {}, past: readonly ViewingRecord[] = []) {
     const { time, bus } = this;
     const ledger: Ledger = {
-      append: async (entry) => {
+      append: async (entry, patienceMs = 0) => {
+        this.patienceMs.set(entry, patienceMs);
         const monoMs = time.nowMs();
         if (this.slow?.kind === entry.kind) await this.slow.until;
         this.entries.push(entry);

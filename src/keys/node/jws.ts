@@ -7,9 +7,9 @@ import { bytesOf } from './base64url.ts';
 import { importPublicKey } from './public-key.ts';
 
 /**
- * The authority's side of signed.ts, through `node:crypto` and at once. Measured: jose needs 84 CPU µs to verify a statement, of which the
- * signature is 50. The rest is WebCrypto's way through another thread and back, and the greater part of it falls to this thread, which is
- * kept for less time by verifying here.
+ * The authority's side of signed.ts, through `node:crypto` and at once. Measured: a receipt takes 54 CPU µs to verify, 50 of them for the
+ * signature. With jose it took 125, for WebCrypto's way through another thread and back costs as much as the signature: 47 of them fell
+ * to this thread all the same, so that it has little more to do by doing it all.
  */
 const SIGNATURE_BYTES = 64;
 
