@@ -78,6 +78,7 @@ test.concurrent(
 
 test('after the relay was killed, a viewing is in nobody’s way: it is watched anew at once', async () => {
   const lost = await show.watches('survivor');
+  await until(() => show.bill('survivor'), 'its start is in the ledger');
   await show.diesAndReturns();
   const back = show.stranger();
   back.device = lost.device;
