@@ -9,6 +9,7 @@ import { systemClock, systemTimers } from '../src/clock.ts';
 import { keys } from '../src/config/sections.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import type { ServerMessage } from '../src/protocol/messages.ts';
+import { readerOf } from '../test/authority/one-program.ts';
 import { asKey } from '../test/sim/exchange.ts';
 import { TARIFF } from './stage.ts';
 
@@ -31,15 +32,7 @@ export async function registryCost({ viewings, periodMs, periods }: RegistryLoad
     log: pino({ level: 'silent' }),
     bus: localBus(),
     ledger: ledgerOf(clock),
-    reader: {
-      programs: () => [{ name: 'news', title: 'News', tariff: TARIFF, streamKeyHash: '' }],
-      encryptors: () => [],
-      knowsBroadcast: () => false,
-      interruptedBroadcast: () => undefined,
-      lastEpoch: () => 0,
-      viewings: () => [].values(),
-      close: () => undefined,
-    },
+    reader: readerOf({ name: 'news', title: 'News', tariff: TARIFF, streamKeyHash: '' }),
     rules: {
       ...keys.parse({ periodMs }),
       maxViewings: viewings,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ledgerFile } from '../src/ledger/database.ts';
 import { addProgram } from '../src/ledger/programs.ts';
 import { RelayProcess, Scratch, until } from '../test/e2e/relay-process.ts';
-import { type Sample, sample } from '../test/soak/series.ts';
+import { metricsOf, type Sample, sample } from '../test/soak/series.ts';
 import type { CrowdOptions, CrowdReport } from './crowd.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
@@ -62,8 +62,7 @@ export class Stage implements AsyncDisposable {
 
   /** What edges have sent, since the start. */
   async media(): Promise<{ sentBytes: number; droppedChunks: number }> {
-    const text = await (await fetch(`${this.relay.httpUrl}/metrics`)).text();
-    const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    const value = await metricsOf(this.relay.httpUrl);
     return {
       sentBytes: value('tollcast_media_sent_bytes_total'),
       droppedChunks: value('tollcast_media_dropped_chunks_total'),

@@ -18,6 +18,7 @@ import type { ServerMessage } from '../../src/protocol/messages.ts';
 import type { ViewerToken } from '../../src/tokens/viewer-token.ts';
 import { tariff } from '../ledger/support-entries.ts';
 import { FakeTime } from '../media/fake-time.ts';
+import { readerOf } from './one-program.ts';
 
 export const RULES: AuthorityRules = {
   periodMs: 2_000,
@@ -66,15 +67,7 @@ export class AuthorityHarness {
       log: pino({ level: 'silent' }),
       bus,
       ledger,
-      reader: {
-        programs: () => [news],
-        encryptors: () => [],
-        knowsBroadcast: () => false,
-        interruptedBroadcast: () => undefined,
-        lastEpoch: () => 0,
-        viewings: ({ token } = {}) => past.filter((record) => record.token === token).values(),
-        close: () => undefined,
-      },
+      reader: readerOf(news, past),
       rules: { ...RULES, ...rules },
     });
     bus.gates.subscribe('local', {

@@ -17,6 +17,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { tokenSecret } from '../../src/tokens/token-secret.ts';
 import { TokenVerifier } from '../../src/tokens/token-verifier.ts';
 import { signViewerToken } from '../../src/tokens/viewer-token.ts';
+import { readerOf } from '../authority/one-program.ts';
 import { RawViewer } from '../e2e/raw-viewer.ts';
 import { tariff } from '../ledger/support-entries.ts';
 
@@ -71,15 +72,7 @@ export class ViewerHost {
       ...parts,
       bus,
       ledger,
-      reader: {
-        programs: () => [{ name: 'news', title: 'News', tariff, streamKeyHash: '' }],
-        encryptors: () => [],
-        knowsBroadcast: () => false,
-        interruptedBroadcast: () => undefined,
-        lastEpoch: () => 0,
-        viewings: () => [].values(),
-        close: () => undefined,
-      },
+      reader: readerOf({ name: 'news', title: 'News', tariff, streamKeyHash: '' }),
       rules: RULES,
     });
     bus.gates.subscribe('local', {

@@ -13,15 +13,20 @@ export interface Sample {
   readonly ledgerWaiting: number;
 }
 
-/** Reads `/metrics` of the relay. Loop delays are those since it was read before. */
-export async function sample(httpUrl: string, atMs: number): Promise<Sample> {
+/** Reads `/metrics` of a relay once. @returns the value of a metric without labels; throws where there is none of that name */
+export async function metricsOf(httpUrl: string): Promise<(name: string) => number> {
   const response = await fetch(`${httpUrl}/metrics`);
   const text = await response.text();
-  const value = (name: string): number => {
+  return (name) => {
     const found = new RegExp(`^${name} (\\S+)$`, 'm').exec(text);
     if (found === null) throw new Error(`no metric ${name}`);
     return Number(found[1]);
   };
+}
+
+/** What is read of the relay now. Loop delays are those since it was read before. */
+export async function sample(httpUrl: string, atMs: number): Promise<Sample> {
+  const value = await metricsOf(httpUrl);
   return {
     atMs,
     residentBytes: value('process_resident_memory_bytes'),
