@@ -327,12 +327,13 @@ export class ViewingSession {
     this.#meter.end(atMs);
     this.#ports.settled(atMs);
     const recorded = this.#record({ kind: 'viewing-ended', viewing: this.id, reason, atMs });
-    const waited = Promise.withResolvers<void>();
-    const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve());
-    await Promise.race([recorded, waited.promise]);
+    const waited = Promise.withResolvers<undefined>();
+    const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve(undefined));
+    const entered = await Promise.race([recorded, waited.promise]);
     cancel();
     this.#ports.ended(this, reason);
-    this.tell({ type: 'ended', reason, usage: this.usage() });
+    // Before the end is durable, a receipt that came before it may not be either: the bill will count that, this figure does not.
+    this.tell({ type: 'ended', reason, usage: this.usage(), final: entered !== undefined });
     await this.#outbox.close(reason === 'shutdown' ? 1001 : 1000, reason);
     this.#keys.forget();
   }

@@ -101,7 +101,7 @@ export class ViewStatus {
     return `${program}: ${cost}${asFarAsKnown} (${extent})`;
   }
 
-  /** For machines. Amounts are decimal strings. `final`: as the server told at the end. */
+  /** For machines. Amounts are decimal strings. `final`: as the server told at the end, and as the bill says. */
   get usage() {
     const { name, tariff } = this.#program;
     const sum = (figure: (past: Past) => number) => this.#past.reduce((total, past) => total + figure(past), 0);
@@ -113,7 +113,7 @@ export class ViewStatus {
       viewings: this.#viewings,
       broadcast: this.#broadcast ?? null,
       endedBy: this.#end?.by === 'server' ? this.#end.reason : (this.#end?.error.code ?? null),
-      final: this.#end?.by === 'server' && this.#past.length === 1,
+      final: this.#end?.by === 'server' && this.#end.final && this.#past.length === 1,
       billableMs,
       billableSeconds,
       amount,

@@ -86,8 +86,11 @@ export const ServerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ticket'), ticket: z.string(), url: z.string(), expiresInMs: z.int().min(0) }),
   /** The broadcaster went away for a moment, or is back. */
   z.object({ type: z.literal('media'), state: z.enum(['away', 'live']) }),
-  /** The viewing's end, and what it cost. The server closes the socket after it. */
-  z.object({ type: z.literal('ended'), reason: z.enum(END_REASONS), usage: Usage }),
+  /**
+   * The viewing's end, and what it cost. `final`: the bill says the same. Otherwise the ledger could not be written in time, and the bill
+   * may come to more. The server closes the socket after it.
+   */
+  z.object({ type: z.literal('ended'), reason: z.enum(END_REASONS), usage: Usage, final: z.boolean() }),
   /**
    * What was refused and why; `message` is for people. `fatal`: the server closes the socket after it. `retryInMs`: when to ask again,
    * where the server knows.

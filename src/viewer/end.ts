@@ -3,12 +3,12 @@ import type { Usage } from '../protocol/messages.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
 
 /**
- * How a viewing came to its end, as the client knows it. Ended by the server: the reason and the final cost. Ended by an error
- * (refused, or lost for good): the last usage that the server had confirmed; what it is billed by in the end, only the server's
- * ledger knows.
+ * How a viewing came to its end, as the client knows it. Ended by the server: the reason and the cost, which is `final` unless the
+ * server's ledger could not be written in time. Ended by an error (refused, or lost for good): the last usage that the server had
+ * confirmed; what it is billed by in the end, only the server's ledger knows.
  */
 export type ViewingEnd =
-  | { readonly by: 'server'; readonly reason: EndReason; readonly usage: Usage }
+  | { readonly by: 'server'; readonly reason: EndReason; readonly usage: Usage; readonly final: boolean }
   | { readonly by: 'error'; readonly error: TollcastError; readonly usage: Usage | undefined };
 
 /**

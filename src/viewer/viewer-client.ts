@@ -208,7 +208,7 @@ export class ViewerClient {
         return undefined;
       case 'ended':
         this.#takeUsage(message.usage);
-        return { by: 'server', reason: message.reason, usage: message.usage };
+        return { by: 'server', reason: message.reason, usage: message.usage, final: message.final };
       case 'error': {
         const error = new TollcastError(message.code, message.message);
         if (message.fatal) throw error;

@@ -115,4 +115,8 @@ export const problemWords = ({ code, message }: Pick<TollcastError, 'code' | 'me
     ? { heading: 'Not right now', text: `${message.charAt(0).toUpperCase()}${message.slice(1)}.` }
     : (PROBLEMS[code] ?? { heading: 'Something went wrong', text: `${message} (${code})` });
 
-export const endingWords = (end: ViewingEnd): Wording => (end.by === 'server' ? endWords(end.reason) : problemWords(end.error));
+export function endingWords(end: ViewingEnd): Wording {
+  if (end.by === 'error') return problemWords(end.error);
+  const { heading, text } = endWords(end.reason);
+  return { heading, text: end.final ? text : `${text} The cost is provisional: the last seconds may still be added to it.` };
+}

@@ -60,6 +60,24 @@ test('an epoch whose beginning is heard of late changes nothing of what a viewin
   ]);
 });
 
+test.each([false, true])(
+  'whoever is told its end says whether the bill will say the same (ledger refuses: %s)',
+  async (refuses) => {
+    const harness = new AuthorityHarness();
+    await harness.live();
+    const ada = await harness.watch({ viewer: 'ada', id: 't1' });
+    await ada.confirm(1);
+    const disk = Promise.withResolvers<void>();
+    if (refuses) harness.slow = { kind: 'viewing-ended', until: disk.promise };
+    ada.session.dispatch({ type: 'end', reason: 'revoked' });
+    await harness.pass(1_900);
+    expect(ada.ended).toBe(refuses ? undefined : 'revoked');
+    await harness.pass(200);
+    expect(ada.messages.at(-1)).toMatchObject({ type: 'ended', reason: 'revoked', final: !refuses });
+    disk.resolve();
+  },
+);
+
 test('a deadline waits for an answer that has come and is being looked at', async () => {
   const harness = new AuthorityHarness();
   const live = await harness.live();

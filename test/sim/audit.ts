@@ -1,7 +1,7 @@
 import { runningCharge } from '../../src/billing/charge.ts';
 import { billableMs } from '../../src/billing/metering.ts';
 import { openReader } from '../../src/ledger/reader.ts';
-import type { Oracle } from './oracle.ts';
+import type { Oracle, Told } from './oracle.ts';
 import type { Seams } from './seams.ts';
 import type { SimViewer } from './viewer.ts';
 
@@ -11,7 +11,7 @@ export interface AuditPorts {
   readonly seams: Seams;
   readonly viewers: readonly SimViewer[];
   /** What viewers were told at the end of their viewings. */
-  readonly told: ReadonlyMap<string, number>;
+  readonly told: ReadonlyMap<string, Told>;
 }
 
 /** Holds what a ledger makes of all viewings against what was true of them. @returns the time billed, in all */
@@ -26,8 +26,8 @@ export function auditRecords({ file, oracle, seams, viewers, told }: AuditPorts)
       const viewer = viewers.find(({ name }) => name === record.viewer);
       if (viewer?.token.cap !== undefined) oracle.gaveAway(record.viewing, 'capped');
       oracle.checkRecord(record, billedMs);
-      const toldMs = told.get(record.viewing);
-      if (toldMs !== undefined && record.endedMs !== undefined) oracle.checkTold(record.viewing, toldMs, billedMs);
+      const atItsEnd = told.get(record.viewing);
+      if (atItsEnd !== undefined && record.endedMs !== undefined) oracle.checkTold(record.viewing, atItsEnd, billedMs);
       const costMinor = runningCharge(billedMs, record.tariff).amountMinor;
       spentMinor.set(record.token, (spentMinor.get(record.token) ?? 0n) + costMinor);
     }

@@ -135,7 +135,7 @@ export class Deployment {
       isEager: (entry) => seams.isEager(entry),
       stampMs: (entry, monoMs) => seams.stampMs(entry, monoMs),
       durable: (entry, monoMs) => oracle.durable(entry, monoMs, process),
-      refused: () => oracle.count('faults: disk refusals'),
+      refused: () => oracle.diskRefused(),
     });
     const opened = openReader(this.disk.file);
     const reader: LedgerReader = { ...opened, lastEpoch: (program) => seams.lastEpoch(opened.lastEpoch(program)) };

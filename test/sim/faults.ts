@@ -3,7 +3,7 @@ import { EdgeLink } from '../../src/authority/edge-link.ts';
 import { KeyDebt } from '../../src/authority/key-debt.ts';
 import { LiveBroadcast } from '../../src/authority/live-broadcast.ts';
 import { RemoteEncryptor } from '../../src/authority/remote-encryptor.ts';
-import type { ViewingSession } from '../../src/authority/viewing-session.ts';
+import { ViewingSession } from '../../src/authority/viewing-session.ts';
 import { LiveMeter } from '../../src/billing/live-meter.ts';
 import type { Bus, ServedSpan } from '../../src/bus/bus.ts';
 import { ViewingDelivery } from '../../src/edge/delivery.ts';
@@ -287,6 +287,15 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     breaks: [7],
     make() {
       patch(EdgeLink, 'served', (_, served, edge, span) => (served(edge, span).length > 0 ? [span] : []));
+      return {};
+    },
+  },
+  'every end is told for the time being': {
+    breaks: [7],
+    make() {
+      patch(ViewingSession, 'tell', (_, tell, message) =>
+        tell(message.type === 'ended' ? { ...message, final: false } : message),
+      );
       return {};
     },
   },

@@ -34,8 +34,18 @@ const SNAPSHOT_MS = 200;
 /** Edges report every 2 s. */
 const LAST_REPORT_MS = 2_000;
 
+/** A disk that refuses is tried again after 250 ms; then the word of it goes to the viewer. */
+const UNRECORDED_MS = 3_000;
+
 /** Why a bill may be short of what was served. */
 export type GaveAway = 'killed' | 'edge-died' | 'capped' | 'outage';
+
+/** What a viewing costs by the word of its end. */
+export interface Told {
+  readonly ms: number;
+  /** Not so: its ledger could not be written. */
+  readonly final: boolean;
+}
 
 export interface Who {
   readonly viewer: string;
@@ -77,6 +87,7 @@ export class Oracle {
   /** Until then edges may not have heard that a gate is closed: a named allowance. */
   #deafUntilMs = 0;
   #interruptedMs = Number.NEGATIVE_INFINITY;
+  #diskRefusedMs = Number.NEGATIVE_INFINITY;
   /** When each viewer of a program was granted a catch-up last. */
   readonly #catchUps = new Map<string, number>();
   /** When a viewing of each program ended last. */
@@ -298,10 +309,23 @@ export class Oracle {
   }
 
   /** What the server told at the end, against the ledger. */
-  checkTold(viewing: string, toldMs: number, billedMs: number): void {
+  checkTold(viewing: string, { ms, final }: Told, billedMs: number): void {
     // A process that dies may have told what it had not recorded.
     if (this.viewings.get(viewing)?.gaveAway.has('killed')) return;
-    if (toldMs !== billedMs) this.fail(7, `${viewing} was told ${toldMs} ms, and is billed ${billedMs} ms`);
+    if (final ? ms !== billedMs : ms > billedMs)
+      this.fail(7, `${viewing} was told ${ms} ms${final ? '' : ' for the time being'}, and is billed ${billedMs} ms`);
+  }
+
+  diskRefused(): void {
+    this.#diskRefusedMs = this.#time.nowMs;
+    this.count('faults: disk refusals');
+  }
+
+  /** A viewer hears of its end from a server that has not recorded it: only a disk that refuses is a reason. */
+  toldUnrecorded(viewing: string): void {
+    this.count('ends told without the ledger');
+    if (this.#diskRefusedMs < this.#time.nowMs - UNRECORDED_MS)
+      this.fail(7, `${viewing} was told its cost for the time being, though the disk refused nothing`);
   }
 
   /** No key may be on the disk in any form, nor in a log. */

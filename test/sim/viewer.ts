@@ -116,7 +116,7 @@ export class SimViewer {
         return;
       case 'ended':
         this.#media?.leave();
-        this.#world.told(this.session?.id ?? '', message.usage.billableMs);
+        this.#world.told(this.session?.id ?? '', { ms: message.usage.billableMs, final: message.final });
         this.session = undefined;
         if (message.reason !== 'stopped' && !this.#over) this.#later(this.#random.between(500, 8_000), () => void this.watch());
         return;

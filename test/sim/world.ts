@@ -10,7 +10,7 @@ import { auditRecords, statementsOf } from './audit.ts';
 import { Deployment, type Form, PROGRAMS, TARIFF } from './deployment.ts';
 import { asKey, openUpdate } from './exchange.ts';
 import { checkGrowth } from './growth.ts';
-import { Oracle } from './oracle.ts';
+import { Oracle, type Told } from './oracle.ts';
 import { unpatch } from './patches.ts';
 import { Random } from './random.ts';
 import { Script } from './script.ts';
@@ -54,7 +54,7 @@ export class SimWorld {
   /** It takes a quarter of a run's time. */
   readonly #searchesDisk: boolean;
   readonly #looksForGrowth: boolean;
-  readonly #told = new Map<string, number>();
+  readonly #told = new Map<string, Told>();
   readonly #contiguous = new Map<SimMediaSocket, { epoch: number; counter: number; flags: number }>();
   readonly #log: string[] = [];
   #slowSockets = 0;
@@ -192,8 +192,9 @@ export class SimWorld {
     if (by > 0) this.oracle.count('faults: full media sockets');
   }
 
-  told(viewing: string, ms: number): void {
-    if (!this.#told.has(viewing)) this.#told.set(viewing, ms);
+  told(viewing: string, told: Told): void {
+    if (!told.final) this.oracle.toldUnrecorded(viewing);
+    if (!this.#told.has(viewing)) this.#told.set(viewing, told);
   }
 
   otherViewing(than: string): string {

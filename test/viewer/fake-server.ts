@@ -71,6 +71,8 @@ export class FakeServer {
   tariff = TARIFF;
   token: string | undefined;
   billedMs = 0;
+  /** Whether that is final at the end. */
+  final = true;
   control: WebSocket | undefined;
   media: WebSocket | undefined;
   mediaConnections = 0;
@@ -173,7 +175,7 @@ export class FakeServer {
   /** Tells the viewing's end and closes both sockets. */
   end(reason: Extract<ServerMessage, { type: 'ended' }>['reason']): void {
     this.viewing.ended = true;
-    this.say({ type: 'ended', reason, usage: usage(this.billedMs) });
+    this.say({ type: 'ended', reason, usage: usage(this.billedMs), final: this.final });
     this.control?.close(1000);
     this.media?.close(1000);
   }

@@ -8,7 +8,7 @@ import { formatConsent, formatMoney, formatTariff, formatTime } from '../../src/
 import { betterPosition } from '../../src/web/live-edge.ts';
 import { cardOf, type PageState } from '../../src/web/page-state.ts';
 import { parseWatchLink } from '../../src/web/watch-link.ts';
-import { endWords, problemWords, waitingWords } from '../../src/web/wording.ts';
+import { endingWords, endWords, problemWords, waitingWords } from '../../src/web/wording.ts';
 import { TARIFF, usage } from './fake-server.ts';
 
 const program = { name: 'news', title: 'The evening news', live: true, tariff: TARIFF };
@@ -112,9 +112,15 @@ describe('what the page says', () => {
   });
 });
 
+test('a cost that is not final yet is said to be so', () => {
+  const end = { by: 'server', reason: 'revoked', usage: usage(1_000) } as const;
+  expect(endingWords({ ...end, final: true }).text).toBe('Ask whoever gave you the link.');
+  expect(endingWords({ ...end, final: false }).text).toMatch(/^Ask whoever gave you the link. The cost is provisional: /);
+});
+
 describe('a viewing that was lost', () => {
   const lost: ViewingEnd = { by: 'error', error: new TollcastError('resume-invalid', ''), usage: usage(1_000) };
-  const stopped: ViewingEnd = { by: 'server', reason: 'stopped', usage: usage(1_000) };
+  const stopped: ViewingEnd = { by: 'server', reason: 'stopped', usage: usage(1_000), final: true };
 
   test('is followed by another, a few times in a row', () => {
     const rewatch = new Rewatch();

@@ -56,7 +56,12 @@ describe('a viewing', () => {
     expect(watcher.bytes).toEqual(Buffer.concat([...bytes, frame, sound]));
 
     server.billedMs = 12_340;
-    expect(await watcher.client.stop()).toMatchObject({ by: 'server', reason: 'stopped', usage: { billableMs: 12_340 } });
+    expect(await watcher.client.stop()).toMatchObject({
+      by: 'server',
+      reason: 'stopped',
+      usage: { billableMs: 12_340 },
+      final: true,
+    });
     expect(watcher.states).toEqual(['waiting-for-key', 'waiting-for-media', 'watching', 'stopping', 'ended']);
     expect(watcher.client.statistics).toMatchObject({ openedChunks: 4, confirmedEpochs: 1 });
   });
@@ -76,7 +81,7 @@ describe('a viewing', () => {
 
   test('gives out the chunks that were still under way when its end was told', async () => {
     const { watcher, bytes } = await watching();
-    server.say({ type: 'ended', reason: 'stopped', usage: usage(0) });
+    server.say({ type: 'ended', reason: 'stopped', usage: usage(0), final: true });
     const { control } = server;
     control?.close(1000);
     await server.activity.until(() => control?.readyState === control?.CLOSED);
