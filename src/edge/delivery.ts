@@ -1,15 +1,5 @@
-import type { MediaMessage } from './media-message.ts';
+import type { MediaSocket } from './media-socket.ts';
 import { ServedTime } from './served-time.ts';
-
-/** A media socket, as far as the edge needs it. */
-export interface MediaSocket {
-  /** Whether what is sent still leaves: a socket that is being closed takes it and drops it. */
-  readonly isOpen: boolean;
-  /** Bytes that were given to it and not yet to the network. */
-  readonly bufferedBytes: number;
-  send(message: MediaMessage): void;
-  close(code: number, reason: string): void;
-}
 
 /** More gates than these are never open at once: the previous epoch's, the current one's and the next one's. */
 const GATES_KEPT = 3;
@@ -29,6 +19,8 @@ export class ViewingDelivery {
   /** By how much a long catch-up may fill its socket beyond the limit, until that has drained. */
   beganBytes = 0;
   #open: readonly { readonly epoch: number; readonly catchUp: boolean }[] = [];
+  /** One of those that are open: whoever gets chunks gets more of the same epoch, and is asked for them in each pass. */
+  #current: number | undefined;
 
   constructor(viewing: string) {
     this.viewing = viewing;
@@ -38,18 +30,21 @@ export class ViewingDelivery {
     const others = this.#open.filter((gate) => gate.epoch !== epoch);
     const granted = this.#open.some((gate) => gate.epoch === epoch && gate.catchUp);
     this.#open = [...others, { epoch, catchUp: catchUp || granted }].slice(-GATES_KEPT);
+    this.#current = undefined;
   }
 
   /** Closes all gates but those of these epochs. */
   keep(epochs: ReadonlySet<number>): void {
     this.#open = this.#open.filter(({ epoch }) => epochs.has(epoch));
+    this.#current = undefined;
   }
 
   /** The gate: whether this viewing may have chunks of an epoch. */
   mayHave(epoch: number): boolean {
-    // For each viewer in each pass: no closure is made for it.
-    for (const gate of this.#open) if (gate.epoch === epoch) return true;
-    return false;
+    if (epoch === this.#current) return true;
+    const isOpen = this.#open.some((gate) => gate.epoch === epoch);
+    if (isOpen) this.#current = epoch;
+    return isOpen;
   }
 
   /** Uses up the free catch-up of an epoch, if there is one. */

@@ -1,9 +1,9 @@
 import type { Bus, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { BatchPace } from './batch-pace.ts';
-import type { MediaSocket } from './delivery.ts';
 import { type Backlog, FanOut, type FanOutLimits } from './fan-out.ts';
 import { ANNOUNCE_MS, viewingsGone } from './leaving.ts';
+import type { MediaSocket } from './media-socket.ts';
 import { Tickets } from './tickets.ts';
 
 export interface EdgeOptions {

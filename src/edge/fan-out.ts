@@ -3,8 +3,9 @@ import type { Clock, Timers } from '../clock.ts';
 import { Flag, type SealedChunk } from '../media/chunk.ts';
 import { type CacheLimits, KeyframeCache } from '../media/keyframe-cache.ts';
 import type { BatchPace } from './batch-pace.ts';
-import { type MediaSocket, ViewingDelivery } from './delivery.ts';
+import { ViewingDelivery } from './delivery.ts';
 import { encodeMediaMessage, type MediaMessage } from './media-message.ts';
+import type { MediaSocket } from './media-socket.ts';
 import { ProgramFeed } from './program-feed.ts';
 
 export interface FanOutLimits {

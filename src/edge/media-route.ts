@@ -1,8 +1,8 @@
 import type { Heartbeat } from '../api/heartbeat.ts';
 import type { SocketRoute } from '../api/upgrade.ts';
 import { MEDIA_SUBPROTOCOL } from '../protocol/messages.ts';
-import type { MediaSocket } from './delivery.ts';
 import type { Edge } from './edge.ts';
+import { WebSocketMedia } from './media-socket.ts';
 
 /** `WS /v1/programs/PROGRAM/media?ticket=…` */
 export const mediaPath = /^\/v1\/programs\/(?<program>[^/]+)\/media$/;
@@ -31,18 +31,7 @@ export const mediaRoute = (edge: Edge, heartbeat: Heartbeat): SocketRoute => ({
         if (socket.readyState === socket.OPEN) socket.close(UNSUPPORTED_DATA, 'nothing is to be sent here');
         else socket.terminate();
       });
-      const media: MediaSocket = {
-        get isOpen() {
-          return socket.readyState === socket.OPEN;
-        },
-        get bufferedBytes() {
-          return stream.writableLength;
-        },
-        // `ws` writes each of its frames at once and whole, so that this one comes between two of them.
-        send: ({ frame }) => stream.write(frame),
-        close: (code, reason) => socket.close(code, reason),
-      };
-      const detach = edge.attach(program, ticket, media);
+      const detach = edge.attach(program, ticket, new WebSocketMedia(socket, stream));
       if (detach === undefined) socket.close(POLICY_VIOLATION, 'the ticket was used meanwhile');
       else socket.once('close', detach);
     };

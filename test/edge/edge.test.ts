@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import type { Bus, Delivery, GateChange } from '../../src/bus/bus.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
-import type { MediaSocket } from '../../src/edge/delivery.ts';
 import { Edge } from '../../src/edge/edge.ts';
+import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';

@@ -1,7 +1,7 @@
 import type { Channel } from '../../src/authority/outbox.ts';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
-import type { MediaSocket } from '../../src/edge/delivery.ts';
 import type { MediaMessage } from '../../src/edge/media-message.ts';
+import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { openUpdate, proofOf, resumeOf } from './exchange.ts';
 import type { Random } from './random.ts';
