@@ -1,19 +1,15 @@
-import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.ts';
-import type { Clock, Timers } from '../clock.ts';
 import type { Encryptor } from '../encryptor/key-source.ts';
 import { unreachable } from '../errors.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { ScheduleCommand, ScheduleRules } from '../keys/schedule.ts';
 import { ScheduleRunner } from '../keys/schedule-runner.ts';
-import type { Entered, Entry } from '../ledger/entry.ts';
-import type { ServerMessage } from '../protocol/messages.ts';
-import type { EndReason } from '../viewing/end-reason.ts';
+import type { Entry } from '../ledger/entry.ts';
 import { EpochTimes } from '../viewing/epoch-times.ts';
 import { UpdateSpread } from '../viewing/update-spread.ts';
-import type { CatchUps } from './catch-ups.ts';
-import type { KeyExchange } from './key-exchange.ts';
-import { type ViewingPorts, ViewingSession, type ViewingTerms } from './viewing-session.ts';
+import { Audience } from './audience.ts';
+import type { CommonPorts, ViewingPorts, ViewingTerms } from './viewing-ports.ts';
+import { ViewingSession } from './viewing-session.ts';
 
 const RECORD_AGAIN_MS = 1_000;
 /** Keys of epochs that came to nothing, which a receipt may be on its way for. */
@@ -24,34 +20,19 @@ export interface ViewingRules extends ScheduleRules {
 }
 
 /** What a live broadcast needs of the authority that it belongs to. */
-export interface BroadcastPorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly log: Logger;
+export interface BroadcastPorts extends CommonPorts {
   readonly bus: Bus;
   readonly rules: ViewingRules;
-  readonly exchange: KeyExchange;
   /** In [0, 1). */
   readonly random: () => number;
-  /** See Ledger. */
-  record(entry: Entry, patienceMs?: number): Promise<Entered>;
   readonly encryptor: Encryptor;
-  ticket(session: ViewingSession): ServerMessage;
-  keySent(session: ViewingSession): void;
-  keyConfirmed(session: ViewingSession): void;
-  receiptDurable(afterMs: number): void;
-  creditCovers(session: ViewingSession, moreMs: number): boolean;
-  readonly catchUps: CatchUps;
-  ended(session: ViewingSession, reason: EndReason): void;
 }
 
 /** The authority's side of one broadcast: its epochs, their keys, and who watches it. */
 export class LiveBroadcast {
   readonly program: string;
   readonly id: string;
-  readonly sessions = new Map<string, ViewingSession>();
-  /** The same by viewer: each who comes is asked for others of its own, and must not have everybody's looked through for that. */
-  readonly #ofViewers = new Map<string, Set<ViewingSession>>();
+  readonly #audience = new Audience();
   readonly #ports: BroadcastPorts;
   readonly #schedule: ScheduleRunner;
   readonly #ring: KeyRing;
@@ -135,7 +116,7 @@ export class LiveBroadcast {
     this.#schedule.dispatch({ type: 'began', epoch, atMs });
     // The previous epoch's key stays for receipts on their way; its updates are over.
     this.#ring.forgetBefore(epoch - 1);
-    for (const session of this.sessions.values()) session.dispatch({ type: 'epoch-began', epoch });
+    for (const session of this.#audience) session.dispatch({ type: 'epoch-began', epoch });
   }
 
   /** No media comes: the broadcaster is away, or whoever encrypts. */
@@ -145,7 +126,7 @@ export class LiveBroadcast {
     if (this.#away) return;
     this.#away = true;
     this.#record({ kind: 'media-paused', program: this.program, broadcast: this.id, atMs: this.#ports.clock.nowMs() });
-    for (const session of this.sessions.values()) {
+    for (const session of this.#audience) {
       session.dispatch({ type: 'away' });
       session.tell({ type: 'media', state: 'away' });
     }
@@ -158,8 +139,8 @@ export class LiveBroadcast {
   shut(): void {
     this.away();
     this.#shutEpoch = this.lastEpoch;
-    this.#leave(this.#edges());
-    for (const { link } of this.sessions.values()) link.shut();
+    this.#leave(this.#audience.edges);
+    for (const { link } of this.#audience) link.shut();
   }
 
   back(): void {
@@ -183,7 +164,7 @@ export class LiveBroadcast {
     if (!this.#away) return;
     this.#away = false;
     this.#record({ kind: 'media-resumed', program: this.program, broadcast: this.id, atMs: this.#ports.clock.nowMs() });
-    for (const session of this.sessions.values()) {
+    for (const session of this.#audience) {
       this.#ports.catchUps.interrupted(session.terms.program, session.terms.viewer);
       session.dispatch({ type: 'back' });
       session.tell({ type: 'media', state: 'live' });
@@ -192,15 +173,13 @@ export class LiveBroadcast {
 
   admit(terms: ViewingTerms): ViewingSession {
     const session = new ViewingSession(terms, this.#ports.random(), this.#viewingPorts());
-    this.sessions.set(terms.viewing, session);
-    const own = this.#ofViewers.get(terms.viewer) ?? new Set();
-    this.#ofViewers.set(terms.viewer, own.add(session));
+    this.#audience.add(session);
     return session;
   }
 
   /** In the order in which they began. */
   sessionsOf(viewer: string): readonly ViewingSession[] {
-    return [...(this.#ofViewers.get(viewer) ?? [])];
+    return this.#audience.of(viewer);
   }
 
   /** Gives a new viewing the current epoch's key, and the next one's too once that is being handed out. */
@@ -225,8 +204,8 @@ export class LiveBroadcast {
     this.#spread.stop();
     this.#schedule.dispatch({ type: 'ended' });
     this.#epochs.end(atMs);
-    const edges = this.#edges();
-    for (const session of [...this.sessions.values()]) session.dispatch({ type: 'end', reason });
+    const { edges } = this.#audience;
+    for (const session of [...this.#audience]) session.dispatch({ type: 'end', reason });
     this.#record({ kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason });
     this.#leave(edges);
     this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
@@ -235,11 +214,6 @@ export class LiveBroadcast {
   /** Edges let go of the program. */
   #leave(edges: ReadonlySet<string>): void {
     for (const edge of edges) this.#ports.bus.gates.publish(edge, { kind: 'ended', program: this.program });
-  }
-
-  /** Where it is watched. */
-  #edges(): ReadonlySet<string> {
-    return new Set([...this.sessions.values()].flatMap(({ link }) => link.edge ?? []));
   }
 
   #carryOut(command: ScheduleCommand): void {
@@ -259,7 +233,7 @@ export class LiveBroadcast {
         return;
       }
       case 'send-updates':
-        this.#spread.run(this.sessions.values(), command.fromMs, command.spreadMs, (session) => session.updateDue(command.epoch));
+        this.#spread.run(this.#audience, command.fromMs, command.spreadMs, (session) => session.updateDue(command.epoch));
         return;
       default:
         unreachable(command);
@@ -292,45 +266,24 @@ export class LiveBroadcast {
   }
 
   #viewingPorts(): ViewingPorts {
-    const { clock, timers, log, bus, rules, exchange, record, ticket } = this.#ports;
-    const { keySent, keyConfirmed, receiptDurable, creditCovers, catchUps } = this.#ports;
     return {
-      clock,
-      timers,
-      log,
-      rules,
-      exchange,
+      ...this.#ports,
       ring: this.#ring,
       epochs: this.#epochs,
-      record,
-      ticket,
-      keySent,
-      keyConfirmed,
-      receiptDurable,
-      creditCovers,
-      gate: (edge, change) => bus.gates.publish(edge, change),
+      gate: (edge, change) => this.#ports.bus.gates.publish(edge, change),
       startsMs: (epoch) => {
         const { next } = this.#schedule.state;
         return next?.epoch === epoch ? next.plannedMs : 0;
       },
-      catchUps,
       isShut: (epoch) => epoch <= this.#shutEpoch,
       settled: (atMs) => {
         this.#settledMs = Math.max(atMs, this.#settledMs);
       },
       ended: (session, reason) => {
-        this.sessions.delete(session.id);
-        this.#forgetOf(session);
+        this.#audience.delete(session);
         this.#ports.ended(session, reason);
       },
     };
-  }
-
-  #forgetOf(session: ViewingSession): void {
-    const { viewer } = session.terms;
-    const own = this.#ofViewers.get(viewer);
-    own?.delete(session);
-    if (own?.size === 0) this.#ofViewers.delete(viewer);
   }
 
   #record(entry: Entry): void {

@@ -1,66 +1,18 @@
 import type { KeyObject } from 'node:crypto';
-import type { Logger } from 'pino';
 import { runningCharge } from '../billing/charge.ts';
 import { LiveMeter } from '../billing/live-meter.ts';
-import type { Tariff } from '../billing/tariff.ts';
-import type { GateChange } from '../bus/bus.ts';
-import type { Clock, Timers } from '../clock.ts';
 import { unreachable } from '../errors.ts';
-import type { KeyRing } from '../keys/key-ring.ts';
 import type { Entered, Entry } from '../ledger/entry.ts';
 import type { ErrorCode, ServerMessage, Usage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
-import type { ViewerToken } from '../tokens/viewer-token.ts';
 import type { EndReason } from '../viewing/end-reason.ts';
-import type { EpochTimes } from '../viewing/epoch-times.ts';
 import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
-import type { CatchUps } from './catch-ups.ts';
+import { AnswerDeadline } from './answer-deadline.ts';
 import { EdgeLink } from './edge-link.ts';
-import type { KeyExchange } from './key-exchange.ts';
 import { KeyUpdates } from './key-updates.ts';
 import { type Channel, Outbox } from './outbox.ts';
 import { PATIENCE_MS, receiptPatienceMs } from './patience.ts';
-
-/** Who watches what, at which price, with which device. */
-export interface ViewingTerms {
-  readonly viewing: string;
-  readonly viewer: string;
-  readonly program: string;
-  readonly title: string;
-  readonly broadcast: string;
-  readonly tariff: Tariff;
-  readonly token: ViewerToken;
-  readonly signKey: KeyObject;
-}
-
-/** What a viewing needs of the broadcast that it is a viewing of. */
-export interface ViewingPorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly log: Logger;
-  readonly exchange: KeyExchange;
-  readonly ring: KeyRing;
-  readonly epochs: EpochTimes;
-  readonly rules: { readonly periodMs: number; readonly minAnswerMs: number; readonly graceMs: number };
-  /** See Ledger. */
-  record(entry: Entry, patienceMs?: number): Promise<Entered>;
-  gate(edge: string, change: GateChange): void;
-  /** A media ticket for this viewing, made known to the edge. */
-  ticket(session: ViewingSession): ServerMessage;
-  /** When an epoch that has not begun is planned to. */
-  startsMs(epoch: number): number;
-  readonly catchUps: CatchUps;
-  /** Whether an epoch's chunks are for nobody any more, confirmed or not. */
-  isShut(epoch: number): boolean;
-  keySent(session: ViewingSession): void;
-  keyConfirmed(session: ViewingSession): void;
-  /** A receipt is durable so long after its key was sent. */
-  receiptDurable(afterMs: number): void;
-  creditCovers(session: ViewingSession, moreMs: number): boolean;
-  /** A viewing has ended at that time: what it comes to is known, and does not change any more. */
-  settled(atMs: number): void;
-  ended(session: ViewingSession, reason: EndReason): void;
-}
+import type { ViewingPorts, ViewingTerms } from './viewing-ports.ts';
 
 /** How long the end waits for the ledger before the viewer is told all the same. */
 const END_WAIT_MS = 2_000;
@@ -77,11 +29,7 @@ export class ViewingSession {
   #state: Viewing = newViewing;
   readonly #keys: KeyUpdates;
   #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
-  #cancelDeadline: (() => void) | undefined;
-  /** Receipts that are being verified … */
-  #checking = 0;
-  /** … while the deadline of an answer waits for that. */
-  #deadlineHasCome = false;
+  readonly #deadline: AnswerDeadline;
   /** The newest epoch whose key this viewing was given. */
   #newestGiven = 0;
 
@@ -91,6 +39,7 @@ export class ViewingSession {
     this.#ports = ports;
     this.#meter = new LiveMeter(ports.epochs);
     this.#keys = new KeyUpdates(terms.viewing, ports);
+    this.#deadline = new AnswerDeadline(ports.clock, ports.timers, () => this.#deadlinePassed());
     this.#outbox = new Outbox((error) =>
       ports.log.error({ err: error, viewing: terms.viewing }, 'a message to a viewer could not be made; its socket is closed'),
     );
@@ -169,14 +118,8 @@ export class ViewingSession {
   }
 
   /** @throws Refusal `receipt-invalid` */
-  async receive(jws: string): Promise<void> {
-    this.#checking++;
-    try {
-      await this.#receive(jws);
-    } finally {
-      this.#checking--;
-      if (this.#checking === 0 && this.#deadlineHasCome) this.#deadline();
-    }
+  receive(jws: string): Promise<void> {
+    return this.#deadline.looking(() => this.#receive(jws));
   }
 
   async #receive(jws: string): Promise<void> {
@@ -228,30 +171,14 @@ export class ViewingSession {
     });
     const deadlineMoved = state.deadlineMs !== this.#state.deadlineMs;
     this.#state = state;
-    if (deadlineMoved) this.#setDeadline(state.deadlineMs, nowMs);
+    if (deadlineMoved) this.#deadline.set(state.deadlineMs);
     for (const command of commands) this.#carryOut(command);
   }
 
-  #setDeadline(deadlineMs: number | undefined, nowMs: number): void {
-    this.#cancelDeadline?.();
-    this.#cancelDeadline =
-      deadlineMs === undefined ? undefined : this.#ports.timers.after(Math.max(0, deadlineMs - nowMs), () => this.#readFirst());
-  }
-
-  /** A thread that was busy finds the deadline before the answers that came meanwhile: they are read first, and looked at. */
-  #readFirst(): void {
-    this.#cancelDeadline = this.#ports.timers.after(0, () => {
-      if (this.#checking === 0) this.#deadline();
-      else this.#deadlineHasCome = true;
-    });
-  }
-
-  /** A timer may fire a moment early by this clock. */
-  #deadline(): void {
-    this.#deadlineHasCome = false;
+  #deadlinePassed(): void {
     this.dispatch({ type: 'deadline' });
     const { deadlineMs } = this.#state;
-    if (deadlineMs !== undefined) this.#setDeadline(deadlineMs, this.#ports.clock.nowMs());
+    if (deadlineMs !== undefined) this.#deadline.set(deadlineMs);
   }
 
   #carryOut(command: ViewingCommand): void {
