@@ -2,7 +2,7 @@ import type { Bus, GateChange, ServedSpan } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { Flag, type SealedChunk } from '../media/chunk.ts';
 import { type CacheLimits, KeyframeCache } from '../media/keyframe-cache.ts';
-import type { BatchPace } from './batch-pace.ts';
+import { type BatchPorts, ChunkBatch } from './chunk-batch.ts';
 import { ViewingDelivery } from './delivery.ts';
 import { encodeMediaMessage, type MediaMessage } from './media-message.ts';
 import type { MediaSocket } from './media-socket.ts';
@@ -18,12 +18,9 @@ export interface FanOutLimits {
   readonly joinCache: CacheLimits;
 }
 
-export interface FanOutPorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
+export interface FanOutPorts extends BatchPorts {
   readonly limits: FanOutLimits;
   readonly bus: Bus;
-  readonly pace: BatchPace;
 }
 
 export interface Backlog {
@@ -44,7 +41,6 @@ export class FanOut {
   readonly #timers: Timers;
   readonly #limits: FanOutLimits;
   readonly #bus: Bus;
-  readonly #pace: BatchPace;
   readonly #viewings = new Map<string, ViewingDelivery>();
   readonly #cache: KeyframeCache<SealedChunk>;
   readonly #feed: ProgramFeed;
@@ -52,29 +48,27 @@ export class FanOut {
   #epoch = 0;
   /** A keyframe has come with which those who wait may begin. */
   #joinable = false;
-  #batch: SealedChunk[] = [];
-  #cancelFlush: (() => void) | undefined;
+  readonly #batch: ChunkBatch;
   #cancelReport: (() => void) | undefined;
-  /** When the latest pass began. */
-  #passedMs = Number.NEGATIVE_INFINITY;
   /** What joiners are sent, made when the first one needs it. */
   #joinMessage: MediaMessage | undefined;
   /** Chunks that full sockets cost their viewers. */
   dropped = 0;
   sentBytes = 0;
 
-  constructor(edge: string, program: string, { clock, timers, limits, bus, pace }: FanOutPorts) {
+  constructor(edge: string, program: string, ports: FanOutPorts) {
+    const { clock, timers, limits, bus } = ports;
     this.#edge = edge;
     this.program = program;
     this.#clock = clock;
     this.#timers = timers;
     this.#limits = limits;
     this.#bus = bus;
-    this.#pace = pace;
+    this.#batch = new ChunkBatch(program, ports, (chunks) => this.#send(chunks));
     this.#cache = new KeyframeCache(clock, limits.joinCache);
     this.#scheduleReport();
     this.#feed = new ProgramFeed(program, bus, {
-      chunk: (chunk) => this.#chunk(chunk),
+      chunk: (chunk) => this.#batch.add(chunk),
       broken: () => this.#broken(),
       mended: (chunks) => this.#mended(chunks),
     });
@@ -97,14 +91,6 @@ export class FanOut {
 
   get viewings(): readonly string[] {
     return [...this.#viewings.keys()];
-  }
-
-  #chunk(chunk: SealedChunk): void {
-    this.#batch.push(chunk);
-    if (this.#cancelFlush !== undefined) return;
-    const waitMs = this.#passedMs + this.#pace.intervalMs - this.#clock.nowMs();
-    if (waitMs <= 0) this.#flush();
-    else this.#cancelFlush = this.#timers.after(waitMs, () => this.#flush());
   }
 
   gate(change: Extract<GateChange, { viewing: string }>): void {
@@ -144,16 +130,15 @@ export class FanOut {
   /** Sends what is there, and nothing after that; reports what was served. */
   close(): void {
     this.#feed.close();
-    this.#flush();
+    this.#batch.close();
     this.#report();
     this.#cancelReport?.();
-    this.#pace.forget(this.program);
     for (const delivery of this.#viewings.values()) this.#drop(delivery, 'the edge is closing');
   }
 
   /** Every viewing begins anew with what the feed is mended with. A viewer drops by its counter what it has had. */
   #broken(): void {
-    this.#flush();
+    this.#batch.flush();
     for (const delivery of this.#viewings.values()) if (delivery.position === 'live') delivery.position = 'joining';
   }
 
@@ -170,18 +155,6 @@ export class FanOut {
     }
     this.#joinMessage = undefined;
     for (const delivery of this.#viewings.values()) this.#join(delivery);
-  }
-
-  #flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
-    this.#passedMs = this.#clock.nowMs();
-    this.#pace.time(this.program, () => {
-      for (const chunks of byEpoch(batch)) this.#send(chunks);
-    });
   }
 
   /** One pass over the viewings with chunks of one epoch. */
@@ -319,12 +292,3 @@ export class FanOut {
 
 const spansOf = (delivery: ViewingDelivery): ServedSpan[] =>
   delivery.served.take().map(({ fromMs, toMs }) => [delivery.viewing, fromMs, toMs]);
-
-function* byEpoch(chunks: readonly SealedChunk[]): Iterable<readonly SealedChunk[]> {
-  let from = 0;
-  for (let at = 1; at <= chunks.length; at++) {
-    if (at < chunks.length && chunks[at]?.epoch === chunks[from]?.epoch) continue;
-    if (at > from) yield chunks.slice(from, at);
-    from = at;
-  }
-}
