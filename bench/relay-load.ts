@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { until } from '../test/e2e/relay-process.ts';
+import { mainThreadSecondsOf } from './process-figures.ts';
 import { type Times, timesOf } from './quantile.ts';
 import { everybodyWatches, Stage } from './stage.ts';
 import type { BenchmarkOptions } from './table.ts';
@@ -23,6 +24,8 @@ export const windowOf = ({ smoke }: BenchmarkOptions): Window =>
 export interface RelayLoad {
   readonly secondsPerGb: number;
   readonly core: number;
+  /** Of which its main thread takes so much. */
+  readonly mainThread: number;
   readonly delays: Times;
   readonly delaysMs: readonly number[];
   readonly lost: number;
@@ -50,11 +53,12 @@ export async function ofRelay(viewers: number, deaf: number, options: BenchmarkO
   if (deaf > 0 && !options.smoke)
     await until(async () => (await stage.media()).droppedChunks > 0, 'some are behind', DEAF_WITHIN_MS);
   await watching.ask();
-  const [from, fromMedia] = [await stage.sample(), await stage.media()];
+  const [from, fromMedia, fromMain] = [await stage.sample(), await stage.media(), mainThreadSecondsOf(stage.relay.pid)];
   await pause(forMs);
-  const [to, toMedia, seen, { drained: taken, ended }] = [
+  const [to, toMedia, toMain, seen, { drained: taken, ended }] = [
     await stage.sample(),
     await stage.media(),
+    mainThreadSecondsOf(stage.relay.pid),
     await watching.ask(),
     await drained.ask(),
   ];
@@ -62,9 +66,11 @@ export async function ofRelay(viewers: number, deaf: number, options: BenchmarkO
     throw new Error(`not everybody stayed: ${JSON.stringify({ taken, ended, of: seen.ended })}\n${stage.relay.log}`);
   const gigabytes = (toMedia.sentBytes - fromMedia.sentBytes) / 1e9;
   const cpuSeconds = to.cpuSeconds - from.cpuSeconds;
+  const seconds = (to.atMs - from.atMs) / 1_000;
   return {
     secondsPerGb: cpuSeconds / gigabytes,
-    core: cpuSeconds / ((to.atMs - from.atMs) / 1_000),
+    core: cpuSeconds / seconds,
+    mainThread: (toMain - fromMain) / seconds,
     delays: timesOf(seen.delays),
     delaysMs: seen.delays,
     lost: seen.lost,
