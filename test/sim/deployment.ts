@@ -271,6 +271,8 @@ export class Deployment {
       authority: () => this.#lineEnd(),
       isOut: () => time.nowMs < this.#lineOutUntilMs,
       isRevoked: () => this.#revoked.has(name),
+      // A picture that was gone with the line before comes back now only.
+      opened: () => oracle.interrupted(),
       count: (what: string) => oracle.count(what),
       failed: (error: unknown) => oracle.fail(8, `an encryptor's message could not be handled: ${error}`),
     };

@@ -26,6 +26,8 @@ export interface LinePorts {
   authority(): LineEnd | undefined;
   isOut(): boolean;
   isRevoked(): boolean;
+  /** Both ends have it. */
+  opened(): void;
   /** For figures. */
   count(what: string): void;
   /** What came could not be handled. */
@@ -145,6 +147,7 @@ export class SimLine implements Connection {
     };
     this.#channel = channel;
     far.encryptors.opened(channel);
+    this.#ports.opened();
     this.#here(() => {
       this.#isOpen = true;
       this.#listener.opened(programs);
