@@ -21,8 +21,8 @@ const TOLD_PER_SECOND = 2_000;
 const LONGEST_ROUND_MS = 5_000;
 /** Who is expected to wait less is not told at once. */
 const UNTOLD_MS = 500;
-/** An admission that takes longer waits for something else than this process, such as an issuer's keys, and holds up nobody. */
-const UNDER_WAY_MS = 500;
+/** An admission is work of this process and waits for nothing else. One that takes longer was lost, and must not hold its turn for ever. */
+const UNDER_WAY_MS = 5_000;
 /** With one token, or for one viewing: more would only keep others out. A page that was opened again may not have left its place yet. */
 const MOST_BY_ONE_NAME = 4;
 /** Who found no place comes back after so long. */

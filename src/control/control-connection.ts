@@ -29,7 +29,7 @@ export interface ControlPorts {
   readonly timers: Timers;
   readonly log: Logger;
   readonly limits: ControlLimits;
-  readonly tokens: Pick<TokenVerifier, 'viewer'>;
+  readonly tokens: Pick<TokenVerifier, 'ready'>;
   readonly queue: AdmissionQueue;
   readonly totals: ControlTotals;
 }
@@ -49,6 +49,8 @@ export class ControlConnection implements Channel {
   #inbox: Promise<void> = Promise.resolve();
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
+  /** For its turn, or for the keys of its token's issuer. */
+  #isWaiting = false;
   #place: Place | undefined;
   /** Closed by this side: whatever the viewer sent is nobody's any more. */
   #isLetGo = false;
@@ -100,7 +102,7 @@ export class ControlConnection implements Channel {
       this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
       return;
     }
-    if (this.#place?.isWaiting) this.#receivedWhileWaiting(message.data);
+    if (this.#isWaiting) this.#receivedWhileWaiting(message.data);
     else this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
   }
 
@@ -142,9 +144,10 @@ export class ControlConnection implements Channel {
 
   /** Waits for its turn, then begins its viewing or takes it up. */
   async #admit(message: Request): Promise<void> {
-    const { clock, queue } = this.#ports;
-    const arrivedMs = clock.nowMs();
-    const place = queue.enter({
+    this.#isWaiting = true;
+    const begin = message.type === 'watch' ? await this.#toWatch(message) : () => this.#resume(message);
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const place = this.#ports.queue.enter({
       comer: message.type === 'watch' ? 'newcomer' : 'established',
       name: message.type === 'watch' ? message.token : message.viewing,
       waiting: (ahead, expectedMs) => this.send({ type: 'waiting', ahead, expectedMs }),
@@ -152,8 +155,9 @@ export class ControlConnection implements Channel {
     this.#place = place;
     if (place.isWaiting) this.#authenticated();
     await place.turn;
+    this.#isWaiting = false;
     try {
-      this.#session = message.type === 'watch' ? await this.#watch(message, arrivedMs) : await this.#resume(message);
+      this.#session = await begin();
     } catch (error) {
       place.leave(true);
       throw error;
@@ -163,20 +167,21 @@ export class ControlConnection implements Channel {
     if (this.#socket.readyState !== this.#socket.OPEN) this.#lost(this.#session);
   }
 
-  /** @param arrivedMs when its token had to be good: the wait is not the viewer's doing */
-  async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>, arrivedMs: number): Promise<ViewingSession> {
-    const verified = await this.#ports.tokens.viewer(token, this.#ports.clock.nowMs() - arrivedMs);
-    const watch = await this.#ports.authority.verifyWatch(jws).catch((error) => {
-      throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
-    });
-    return this.#ports.authority.watch({
-      token: verified,
-      tokenText: token,
-      watch,
-      jws,
-      challenge: this.#challenge,
-      channel: this,
-    });
+  /**
+   * What begins a viewing when it is its turn. Before that, while it is in nobody's way, its token's issuer may have to be asked for keys.
+   * The token has to be good now: the wait is not the viewer's doing.
+   */
+  async #toWatch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>): Promise<() => Promise<ViewingSession>> {
+    const { clock, tokens, authority } = this.#ports;
+    const arrivedMs = clock.nowMs();
+    const verify = await tokens.ready(token);
+    return async () => {
+      const verified = await verify(clock.nowMs() - arrivedMs);
+      const watch = await authority.verifyWatch(jws).catch((error) => {
+        throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
+      });
+      return authority.watch({ token: verified, tokenText: token, watch, jws, challenge: this.#challenge, channel: this });
+    };
   }
 
   #resume({ viewing, jws }: Extract<ViewerMessage, { type: 'resume' }>): Promise<ViewingSession> {
