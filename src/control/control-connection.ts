@@ -150,6 +150,7 @@ export class ControlConnection implements Channel {
     const place = this.#ports.queue.enter({
       comer: message.type === 'watch' ? 'newcomer' : 'established',
       name: message.type === 'watch' ? message.token : message.viewing,
+      bytes: bytesOf(message),
       waiting: (ahead, expectedMs) => this.send({ type: 'waiting', ahead, expectedMs }),
     });
     this.#place = place;
@@ -233,3 +234,7 @@ export class ControlConnection implements Channel {
     session.lost(this);
   }
 }
+
+/** A character is a byte in whatever may be a token or a statement; at worst two. */
+const bytesOf = (message: Request): number =>
+  message.jws.length + (message.type === 'watch' ? message.token : message.viewing).length;

@@ -159,6 +159,21 @@ describe('a crowd that comes at once', () => {
     expect([host.queue.refused, host.totals.refused.totals.get('try-later')]).toEqual([1, 1]);
   });
 
+  test('is refused where what those before it sent is as much as may be kept', async () => {
+    await busy({ maxWaiting: 4 });
+    const long = async (at: number) => host.asksWith(await host.token(`viewer ${at} ${'x'.repeat(4_500)}`));
+    for (let at = 0; at < 2; at++) {
+      await long(at);
+      await until(() => host.queue.waiting === at + 1, 'in the queue');
+    }
+    const late = await long(2);
+    const error = await until(() => late.last('error'), 'refused');
+    expect(error).toMatchObject({ code: 'try-later', fatal: true, message: expect.stringContaining('no memory left') });
+    // One of an ordinary length finds its place still.
+    await host.asks('viewer');
+    await until(() => host.queue.waiting === 3, 'in the queue');
+  });
+
   test('may come from one address: who has asked to watch is nobody unknown any more', async () => {
     await busy({ maxUnauthenticated: 5 });
     const crowd = await inOrder(20);
