@@ -1,49 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
-import { checkedJson } from '../checked.ts';
-import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import type { AdmissionQueue, Place } from './admission-queue.ts';
-import type { ControlTotals } from './control-totals.ts';
-import { MessageBudget } from './message-budget.ts';
+import { MessageSocket, type MessageSocketPorts } from './message-socket.ts';
 
-export interface ControlLimits {
-  /** From the socket's opening to a `watch` or `resume`. */
-  readonly helloTimeoutMs: number;
-  readonly messagesPerSecond: number;
-  readonly burstMessages: number;
-  /** A socket that holds more unsent bytes is given up. */
-  readonly maxSocketBytes: number;
-}
-
-export interface ControlPorts {
+export interface ControlPorts extends MessageSocketPorts {
   readonly authority: Authority;
-  readonly clock: Clock;
-  readonly timers: Timers;
   readonly log: Logger;
-  readonly limits: ControlLimits;
   readonly tokens: Pick<TokenVerifier, 'ready'>;
   readonly queue: AdmissionQueue;
-  readonly totals: ControlTotals;
 }
 
 type Request = Extract<ViewerMessage, { type: 'watch' | 'resume' }>;
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
 export class ControlConnection implements Channel {
-  readonly #socket: WebSocket;
+  readonly #messages: MessageSocket<ViewerMessage, ServerMessage>;
   readonly #ports: ControlPorts;
   readonly #authenticated: () => void;
-  readonly #budget: MessageBudget;
   readonly #challenge = randomBytes(24).toString('base64url');
-  #cancelTimeout: () => void;
   #session: ViewingSession | undefined;
   /** What a viewer sends is handled in its order, one at a time. */
   #inbox: Promise<void> = Promise.resolve();
@@ -57,24 +39,21 @@ export class ControlConnection implements Channel {
 
   /** @param authenticated is called once it has its viewing, or waits for it: the queue has limits of its own */
   constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
-    this.#socket = socket;
     this.#ports = ports;
     this.#authenticated = authenticated;
-    const { limits, clock, timers } = ports;
-    this.#budget = new MessageBudget(limits.messagesPerSecond, limits.burstMessages, clock);
-    this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
-      this.#refuse(new Refusal('bad-state', 'no watch or resume came in time')),
-    );
-    ports.totals.open++;
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary));
+    this.#messages = new MessageSocket(socket, ports, {
+      schema: ViewerMessage,
+      first: 'watch or resume',
+      received: (message) => this.#received(message),
+      refuse: (code, why) => this.#refuse(new Refusal(code, why)),
+    });
     socket.on('close', () => this.#closed());
     socket.on('error', (error) => ports.log.debug({ err: error }, 'control socket failed'));
     this.send({ type: 'hello', challenge: this.#challenge });
   }
 
   send(message: ServerMessage): void {
-    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#giveUp();
-    else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    this.#messages.send(message);
     // What costs most of an admission is done: the session key is agreed.
     if (message.type === 'viewing') this.#place?.leave(false);
   }
@@ -82,28 +61,12 @@ export class ControlConnection implements Channel {
   close(code: number, reason: string): void {
     this.#isLetGo = true;
     this.#leaveQueue();
-    this.#socket.close(code, reason);
+    this.#messages.close(code, reason);
   }
 
-  #received(data: RawData, isBinary: boolean): void {
-    const isOpen = this.#socket.readyState === this.#socket.OPEN;
-    if (!this.#budget.take()) {
-      if (isOpen) {
-        this.#ports.totals.overBudget++;
-        this.#refuse(new Refusal('try-later', 'too many messages'));
-      }
-      this.#socket.terminate();
-      return;
-    }
-    // Once it is being closed, whatever still comes is nobody's.
-    if (!isOpen) return;
-    const message = isBinary ? undefined : checkedJson(ViewerMessage, String(data));
-    if (!message?.success) {
-      this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
-      return;
-    }
-    if (this.#isWaiting) this.#receivedWhileWaiting(message.data);
-    else this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
+  #received(message: ViewerMessage): void {
+    if (this.#isWaiting) this.#receivedWhileWaiting(message);
+    else this.#inbox = this.#inbox.then(() => this.#handle(message)).catch((error) => this.#failed(error));
   }
 
   /** Nothing is kept for the time after. */
@@ -115,10 +78,10 @@ export class ControlConnection implements Channel {
   async #handle(message: ViewerMessage): Promise<void> {
     if (this.#isLetGo) return;
     if (message.type === 'watch' || message.type === 'resume') {
-      if (this.#socket.readyState !== this.#socket.OPEN) return;
+      if (!this.#messages.isOpen) return;
       if (this.#asked) throw new Refusal('bad-state', 'this socket has its viewing already');
       this.#asked = true;
-      this.#cancelTimeout();
+      this.#messages.introduced();
       await this.#admit(message);
       return;
     }
@@ -146,7 +109,7 @@ export class ControlConnection implements Channel {
   async #admit(message: Request): Promise<void> {
     this.#isWaiting = true;
     const begin = message.type === 'watch' ? await this.#toWatch(message) : () => this.#resume(message);
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.#messages.isOpen) return;
     const place = this.#ports.queue.enter({
       comer: message.type === 'watch' ? 'newcomer' : 'established',
       name: message.type === 'watch' ? message.token : message.viewing,
@@ -165,7 +128,7 @@ export class ControlConnection implements Channel {
     }
     this.#authenticated();
     // Closed while that was being checked: nothing else will say so.
-    if (this.#socket.readyState !== this.#socket.OPEN) this.#lost(this.#session);
+    if (!this.#messages.isOpen) this.#lost(this.#session);
   }
 
   /**
@@ -202,14 +165,7 @@ export class ControlConnection implements Channel {
     this.close(1011, 'internal error');
   }
 
-  /** Who does not read what it is sent is let go. */
-  #giveUp(): void {
-    this.#ports.totals.unread++;
-    this.#socket.terminate();
-  }
-
   #refuse(refusal: Refusal): void {
-    this.#cancelTimeout();
     this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
     const { code, message, retryInMs } = refusal;
@@ -218,8 +174,6 @@ export class ControlConnection implements Channel {
   }
 
   #closed(): void {
-    this.#ports.totals.open--;
-    this.#cancelTimeout();
     this.#leaveQueue();
     if (this.#session !== undefined) this.#lost(this.#session);
   }
