@@ -90,7 +90,7 @@ export class ViewerHost {
     this.queue = new AdmissionQueue({ ...parts, maxWaiting, ledgerWaiting: () => 0, rules });
     const { authority, queue, totals } = this;
     const tokens = new TokenVerifier({ valid: () => [tokenSecret(SECRET)] }, issuers);
-    const limits = { helloTimeoutMs: 500, messagesPerSecond: 5, burstMessages: 20, maxSocketBytes: 262_144 };
+    const limits = { helloTimeoutMs: 2_000, messagesPerSecond: 5, burstMessages: 20, maxSocketBytes: 262_144 };
     const route = controlRoute({ ...parts, authority, tokens, queue, totals, limits }, this.#heartbeat);
     this.#server = createServer();
     const admission = new HttpAdmission(this.#server, http.parse({ maxUnauthenticatedPerAddress: maxUnauthenticated }));
