@@ -54,8 +54,10 @@ export class ControlConnection implements Channel {
 
   send(message: ServerMessage): void {
     this.#messages.send(message);
-    // What costs most of an admission is done: the session key is agreed.
-    if (message.type === 'viewing') this.#place?.leave(false);
+    if (message.type !== 'viewing') return;
+    // What costs most of an admission is done: the session key is agreed. A place that is kept would keep the token.
+    this.#place?.leave(false);
+    this.#place = undefined;
   }
 
   close(code: number, reason: string): void {
