@@ -4,8 +4,8 @@ import { proofKey } from '../keys/node/possession.ts';
 import { verifyReceipt } from '../keys/node/receipt.ts';
 import { type VerifiedWatch, verifyWatch } from '../keys/node/watch.ts';
 import type { ReceiptStatement } from '../keys/receipt.ts';
+import { Slices } from '../slices.ts';
 import { agreedOnResume, checkWatch, type WatchRequest } from './admission.ts';
-import { Slices } from './slices.ts';
 
 /**
  * The cryptography between the authority and its viewers, handed in, so that a simulator can do without. What viewers may ask for many

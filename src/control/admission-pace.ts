@@ -50,9 +50,10 @@ export interface Pace {
   readonly turns: number;
   readonly atMs: number;
   readonly underWay: number;
-  /** Newcomers that began since the last measurement, and whether that used up the turns. */
+  /** Newcomers whose turn began since the last measurement: how fast the line moves. */
   readonly begun: number;
-  readonly ranOut: boolean;
+  /** And those who were let in: who is refused uses nothing up, and shows nothing. */
+  readonly letIn: number;
   readonly measuredMs: number;
   /** Newcomers that begin a second while others wait, as far as was seen. */
   readonly seenPerSecond: number;
@@ -65,6 +66,8 @@ export type PaceEvent =
   /** `waiting`: newcomers that wait. */
   | { readonly type: 'measured'; readonly lateMs: number; readonly ledgerWaiting: number; readonly waiting: number };
 
+/** Timers are not exact: a rate of which so much was used was used up, but for the fraction of a turn that is left. */
+const USED_UP = 0.9;
 /** Over how long the rate that is seen is averaged. */
 const SEEN_OVER_MS = 2_000;
 
@@ -74,7 +77,7 @@ export const firstPace = (nowMs: number, rules: PaceRules = PACE): Pace => ({
   atMs: nowMs,
   underWay: 0,
   begun: 0,
-  ranOut: false,
+  letIn: 0,
   measuredMs: nowMs,
   seenPerSecond: rules.firstPerSecond,
 });
@@ -85,13 +88,13 @@ export function stepPace(before: Pace, event: PaceEvent, nowMs: number, rules: P
     case 'began': {
       const underWay = pace.underWay + 1;
       if (event.comer === 'established') return { ...pace, underWay };
-      const turns = pace.turns - 1;
-      return { ...pace, underWay, turns, begun: pace.begun + 1, ranOut: pace.ranOut || turns < 1 };
+      return { ...pace, underWay, turns: pace.turns - 1, begun: pace.begun + 1 };
     }
     case 'over': {
-      const back = event.comer === 'newcomer' && event.refused ? 1 : 0;
-      const turns = Math.min(mostTurns(pace.perSecond, rules), pace.turns + back);
-      return { ...pace, underWay: Math.max(0, pace.underWay - 1), turns };
+      const underWay = Math.max(0, pace.underWay - 1);
+      if (event.comer === 'established') return { ...pace, underWay };
+      if (!event.refused) return { ...pace, underWay, letIn: pace.letIn + 1 };
+      return { ...pace, underWay, turns: Math.min(mostTurns(pace.perSecond, rules), pace.turns + 1) };
     }
     case 'measured':
       return measured(pace, event, nowMs, rules);
@@ -114,7 +117,7 @@ function measured(pace: Pace, event: Extract<PaceEvent, { type: 'measured' }>, n
     perSecond,
     turns: Math.min(pace.turns, mostTurns(perSecond, rules)),
     begun: 0,
-    ranOut: false,
+    letIn: 0,
     measuredMs: nowMs,
     seenPerSecond: seen(pace, event.waiting, perSecond, nowMs, rules),
   };
@@ -126,9 +129,11 @@ const fallen = ({ perSecond }: Pace, lateMs: number, rules: PaceRules): number =
   return Math.max(rules.leastPerSecond, perSecond * rules.fallTo ** (1 + missed));
 };
 
-/** Where nobody waits for the rate, a higher one would be a guess: it only recovers what it lost. */
-function risen({ perSecond, ranOut }: Pace, waiting: number, rules: PaceRules): number {
-  const most = waiting > 0 && ranOut ? rules.mostPerSecond : Math.max(perSecond, rules.firstPerSecond);
+/** Where nobody waits for the rate, or it was not used up, a higher one would be a guess: it only recovers what it lost. */
+function risen({ perSecond, letIn }: Pace, waiting: number, rules: PaceRules): number {
+  const granted = (perSecond * rules.everyMs) / 1_000;
+  const isUsedUp = letIn + 1 > granted * USED_UP;
+  const most = waiting > 0 && isUsedUp ? rules.mostPerSecond : Math.max(perSecond, rules.firstPerSecond);
   return Math.min(most, perSecond + rules.raisePerSecond);
 }
 

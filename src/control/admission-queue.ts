@@ -11,20 +11,11 @@ import {
   type PaceRules,
   stepPace,
 } from './admission-pace.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { BoundedLine, type NoPlace } from './bounded-line.ts';
+import { type Told, WaitingRounds } from './waiting-rounds.ts';
 
-/** A waiter is told where it stands no more often than this; with more than `TOLD_PER_SECOND` of them, less often. */
-const ROUND_MS = 1_000;
-/** Telling one costs some 15 µs, so that all of it takes 3 % of a processor. */
-const TOLD_PER_SECOND = 2_000;
-/** But as often as this, however many there are: clients wait 10 s for an answer. */
-const LONGEST_ROUND_MS = 5_000;
-/** Who is expected to wait less is not told at once. */
-const UNTOLD_MS = 500;
-/** An admission that takes longer waits for something else than this process, such as an issuer's keys, and holds up nobody. */
-const UNDER_WAY_MS = 500;
-/** With one token, or for one viewing: more would only keep others out. A page that was opened again may not have left its place yet. */
-const MOST_BY_ONE_NAME = 4;
+/** An admission is work of this process and waits for nothing else. One that takes longer was lost, and must not hold its turn for ever. */
+const UNDER_WAY_MS = 5_000;
 /** Who found no place comes back after so long. */
 const LEAST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
@@ -48,6 +39,8 @@ export interface Comes {
   readonly comer: Comer;
   /** A newcomer's token as it is written, which nobody has verified; or the viewing that is resumed. */
   readonly name: string;
+  /** What is kept of it while it waits. */
+  readonly bytes: number;
   /** Told now and then while it waits: how many are before it, and for how long by present experience. */
   waiting(ahead: number, expectedMs: number): void;
 }
@@ -61,11 +54,9 @@ export interface Place {
   leave(refused: boolean): void;
 }
 
-interface Waiter extends Comes {
+interface Waiter extends Comes, Told {
   readonly sinceMs: number;
   readonly turn: PromiseWithResolvers<void>;
-  /** When it was told last, or is taken to have been. */
-  toldMs: number;
   state: 'waiting' | 'begun' | 'over';
 }
 
@@ -76,13 +67,11 @@ interface Waiter extends Comes {
 export class AdmissionQueue {
   readonly #ports: AdmissionQueuePorts;
   readonly #rules: PaceRules;
-  readonly #lines = { established: new WaitingLine<Waiter>(), newcomer: new WaitingLine<Waiter>() };
-  /** How often each name waits. */
-  readonly #names = new Map<string, number>();
+  readonly #lines: Readonly<Record<Comer, BoundedLine<Waiter>>>;
+  readonly #rounds: WaitingRounds;
   /** Whose turn it is, and since when: the longest first. */
   readonly #underWay = new Map<Waiter, number>();
   #pace: Pace;
-  #roundMs = 0;
   #cancelTick: () => void = () => undefined;
   #isClosed = false;
   #refused = 0;
@@ -90,6 +79,8 @@ export class AdmissionQueue {
   constructor(ports: AdmissionQueuePorts) {
     this.#ports = ports;
     this.#rules = ports.rules ?? PACE;
+    this.#lines = { established: new BoundedLine(ports.maxWaiting), newcomer: new BoundedLine(ports.maxWaiting) };
+    this.#rounds = new WaitingRounds([this.#lines.established, this.#lines.newcomer], this.#rules.everyMs);
     this.#pace = firstPace(ports.clock.nowMs(), this.#rules);
     this.#scheduleTick();
   }
@@ -137,17 +128,11 @@ export class AdmissionQueue {
   }
 
   #join(waiter: Waiter): void {
-    const { comer, name } = waiter;
-    const line = this.#lines[comer];
-    const namesakes = this.#names.get(name) ?? 0;
-    if (line.size >= this.#ports.maxWaiting) throw this.#full();
-    if (namesakes >= MOST_BY_ONE_NAME) throw this.#tooMany(namesakes);
-    this.#names.set(name, namesakes + 1);
-    const ahead = line.join(waiter) + this.#aheadOfAll(comer);
-    const forMs = expectedMs(this.#pace, ahead);
-    if (forMs >= UNTOLD_MS) waiter.waiting(ahead, forMs);
-    // Told by the next round, if it is wrong that it is not worth the words.
-    else waiter.toldMs -= ROUND_MS - UNTOLD_MS;
+    const { comer } = waiter;
+    const lacks = this.#lines[comer].lacks(waiter);
+    if (lacks !== undefined) throw this.#noPlace(lacks);
+    const ahead = this.#lines[comer].join(waiter) + (comer === 'newcomer' ? this.#lines.established.size : 0);
+    this.#rounds.joined(waiter, ahead, expectedMs(this.#pace, ahead));
   }
 
   #leave(waiter: Waiter, refused: boolean): void {
@@ -156,7 +141,6 @@ export class AdmissionQueue {
     waiter.state = 'over';
     if (state === 'waiting') {
       this.#lines[comer].leave(waiter);
-      this.#forgetName(waiter);
       return;
     }
     this.#underWay.delete(waiter);
@@ -169,7 +153,6 @@ export class AdmissionQueue {
       while (this.#mayBegin(comer)) {
         const waiter = this.#lines[comer].shift();
         if (waiter === undefined) break;
-        this.#forgetName(waiter);
         this.#begin(waiter);
       }
   }
@@ -182,12 +165,6 @@ export class AdmissionQueue {
     this.#step({ type: 'began', comer });
     if (comer === 'newcomer') this.#ports.waited?.(nowMs - waiter.sinceMs);
     waiter.turn.resolve();
-  }
-
-  #forgetName({ name }: Waiter): void {
-    const left = (this.#names.get(name) ?? 0) - 1;
-    if (left > 0) this.#names.set(name, left);
-    else this.#names.delete(name);
   }
 
   #mayBegin(comer: Comer): boolean {
@@ -216,53 +193,24 @@ export class AdmissionQueue {
       this.#leave(waiter, false);
     }
     this.#letIn();
-    this.#tell(nowMs);
+    this.#rounds.tell(nowMs, (ahead) => expectedMs(this.#pace, ahead));
   }
 
-  /** The next of those who wait are told where they stand: of many a part with each tick, so that it takes no long time at once. */
-  #tell(nowMs: number): void {
-    const { established, newcomer } = this.#lines;
-    const isNewRound = nowMs - this.#roundMs >= ROUND_MS;
-    if (isNewRound) this.#roundMs = nowMs;
-    for (const [comer, line] of [
-      ['established', established],
-      ['newcomer', newcomer],
-    ] as const) {
-      if (isNewRound && line.isRoundOver) line.beginRound();
-      const before = this.#aheadOfAll(comer);
-      for (const [waiter, inLine] of line.next(toldInATick(line.size, this.#rules))) {
-        if (nowMs - waiter.toldMs < ROUND_MS) continue;
-        waiter.toldMs = nowMs;
-        waiter.waiting(before + inLine, expectedMs(this.#pace, before + inLine));
-      }
-    }
-  }
-
-  /** Who is before the first of a line. */
-  #aheadOfAll(comer: Comer): number {
-    return comer === 'newcomer' ? this.#lines.established.size : 0;
-  }
-
-  #full(): Refusal {
-    const { random = Math.random } = this.#ports;
-    const emptyMs = expectedMs(this.#pace, this.#ports.maxWaiting);
-    const retryInMs = Math.ceil(Math.min(LONGEST_RETRY_MS, Math.max(LEAST_RETRY_MS, emptyMs)) * (1 + random() / 2));
+  #noPlace(lacks: NoPlace): Refusal {
+    const { random = Math.random, maxWaiting } = this.#ports;
+    if (lacks === 'name') return laterIn('this access waits in as many places as it may', this.#emptyMs(this.waiting));
     this.#refused++;
-    return laterIn('very many want to watch at once, and every place to wait is taken', retryInMs);
+    const why = lacks === 'places' ? 'every place to wait is taken' : 'there is no memory left to keep what they sent';
+    return laterIn(`very many want to watch at once, and ${why}`, this.#emptyMs(maxWaiting) * (1 + random() / 2));
   }
 
-  #tooMany(namesakes: number): Refusal {
-    const retryInMs = Math.min(LONGEST_RETRY_MS, Math.max(LEAST_RETRY_MS, expectedMs(this.#pace, this.waiting)));
-    return laterIn(`this access waits in ${namesakes} places already`, retryInMs);
+  /** When a line of so many may be empty, within reason. */
+  #emptyMs(waiting: number): number {
+    return Math.min(LONGEST_RETRY_MS, Math.max(LEAST_RETRY_MS, expectedMs(this.#pace, waiting)));
   }
 }
 
-const toldInATick = (waiting: number, { everyMs }: PaceRules): number => {
-  const ofAll = (roundMs: number) => Math.ceil((waiting * everyMs) / roundMs);
-  return Math.min(ofAll(ROUND_MS), Math.max((TOLD_PER_SECOND * everyMs) / 1_000, ofAll(LONGEST_ROUND_MS)));
-};
-
 const laterIn = (why: string, retryInMs: number): Refusal =>
-  new Refusal('try-later', `${why}; try again in ${Math.ceil(retryInMs / 1_000)} s`, retryInMs);
+  new Refusal('try-later', `${why}; try again in ${Math.ceil(retryInMs / 1_000)} s`, Math.ceil(retryInMs));
 
 const closing = (): Refusal => new Refusal('unavailable', 'the server is shutting down; try again soon');

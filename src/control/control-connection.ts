@@ -1,107 +1,74 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { Authority } from '../authority/authority.ts';
 import type { Channel } from '../authority/outbox.ts';
 import type { ViewingSession } from '../authority/viewing-session.ts';
-import { checkedJson } from '../checked.ts';
-import type { Clock, Timers } from '../clock.ts';
 import { messageOf, unreachable } from '../errors.ts';
 import { closeCode, type ServerMessage, ViewerMessage } from '../protocol/messages.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import type { AdmissionQueue, Place } from './admission-queue.ts';
-import type { ControlTotals } from './control-totals.ts';
-import { MessageBudget } from './message-budget.ts';
+import { MessageSocket, type MessageSocketPorts } from './message-socket.ts';
 
-export interface ControlLimits {
-  /** From the socket's opening to a `watch` or `resume`. */
-  readonly helloTimeoutMs: number;
-  readonly messagesPerSecond: number;
-  readonly burstMessages: number;
-  /** A socket that holds more unsent bytes is given up. */
-  readonly maxSocketBytes: number;
-}
-
-export interface ControlPorts {
+export interface ControlPorts extends MessageSocketPorts {
   readonly authority: Authority;
-  readonly clock: Clock;
-  readonly timers: Timers;
   readonly log: Logger;
-  readonly limits: ControlLimits;
-  readonly tokens: Pick<TokenVerifier, 'viewer'>;
+  readonly tokens: Pick<TokenVerifier, 'ready'>;
   readonly queue: AdmissionQueue;
-  readonly totals: ControlTotals;
 }
 
 type Request = Extract<ViewerMessage, { type: 'watch' | 'resume' }>;
 
 /** One control socket, from `hello` to its close (docs/PROTOCOL.md, "Control socket"). */
 export class ControlConnection implements Channel {
-  readonly #socket: WebSocket;
+  readonly #messages: MessageSocket<ViewerMessage, ServerMessage>;
   readonly #ports: ControlPorts;
   readonly #authenticated: () => void;
-  readonly #budget: MessageBudget;
   readonly #challenge = randomBytes(24).toString('base64url');
-  #cancelTimeout: () => void;
   #session: ViewingSession | undefined;
   /** What a viewer sends is handled in its order, one at a time. */
   #inbox: Promise<void> = Promise.resolve();
   /** Asked to watch or resume already: once a socket. */
   #asked = false;
+  /** For its turn, or for the keys of its token's issuer. */
+  #isWaiting = false;
   #place: Place | undefined;
   /** Closed by this side: whatever the viewer sent is nobody's any more. */
   #isLetGo = false;
 
   /** @param authenticated is called once it has its viewing, or waits for it: the queue has limits of its own */
   constructor(socket: WebSocket, ports: ControlPorts, authenticated: () => void) {
-    this.#socket = socket;
     this.#ports = ports;
     this.#authenticated = authenticated;
-    const { limits, clock, timers } = ports;
-    this.#budget = new MessageBudget(limits.messagesPerSecond, limits.burstMessages, clock);
-    this.#cancelTimeout = timers.after(limits.helloTimeoutMs, () =>
-      this.#refuse(new Refusal('bad-state', 'no watch or resume came in time')),
-    );
-    ports.totals.open++;
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary));
+    this.#messages = new MessageSocket(socket, ports, {
+      schema: ViewerMessage,
+      first: 'watch or resume',
+      received: (message) => this.#received(message),
+      refuse: (code, why) => this.#refuse(new Refusal(code, why)),
+    });
     socket.on('close', () => this.#closed());
     socket.on('error', (error) => ports.log.debug({ err: error }, 'control socket failed'));
     this.send({ type: 'hello', challenge: this.#challenge });
   }
 
   send(message: ServerMessage): void {
-    if (this.#socket.bufferedAmount > this.#ports.limits.maxSocketBytes) this.#giveUp();
-    else if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
-    // What costs most of an admission is done: the session key is agreed.
-    if (message.type === 'viewing') this.#place?.leave(false);
+    this.#messages.send(message);
+    if (message.type !== 'viewing') return;
+    // What costs most of an admission is done: the session key is agreed. A place that is kept would keep the token.
+    this.#place?.leave(false);
+    this.#place = undefined;
   }
 
   close(code: number, reason: string): void {
     this.#isLetGo = true;
     this.#leaveQueue();
-    this.#socket.close(code, reason);
+    this.#messages.close(code, reason);
   }
 
-  #received(data: RawData, isBinary: boolean): void {
-    const isOpen = this.#socket.readyState === this.#socket.OPEN;
-    if (!this.#budget.take()) {
-      if (isOpen) {
-        this.#ports.totals.overBudget++;
-        this.#refuse(new Refusal('try-later', 'too many messages'));
-      }
-      this.#socket.terminate();
-      return;
-    }
-    // Once it is being closed, whatever still comes is nobody's.
-    if (!isOpen) return;
-    const message = isBinary ? undefined : checkedJson(ViewerMessage, String(data));
-    if (!message?.success) {
-      this.#refuse(new Refusal('bad-message', message?.problem ?? 'a control message is one JSON object in a text message'));
-      return;
-    }
-    if (this.#place?.isWaiting) this.#receivedWhileWaiting(message.data);
-    else this.#inbox = this.#inbox.then(() => this.#handle(message.data)).catch((error) => this.#failed(error));
+  #received(message: ViewerMessage): void {
+    if (this.#isWaiting) this.#receivedWhileWaiting(message);
+    else this.#inbox = this.#inbox.then(() => this.#handle(message)).catch((error) => this.#failed(error));
   }
 
   /** Nothing is kept for the time after. */
@@ -113,10 +80,10 @@ export class ControlConnection implements Channel {
   async #handle(message: ViewerMessage): Promise<void> {
     if (this.#isLetGo) return;
     if (message.type === 'watch' || message.type === 'resume') {
-      if (this.#socket.readyState !== this.#socket.OPEN) return;
+      if (!this.#messages.isOpen) return;
       if (this.#asked) throw new Refusal('bad-state', 'this socket has its viewing already');
       this.#asked = true;
-      this.#cancelTimeout();
+      this.#messages.introduced();
       await this.#admit(message);
       return;
     }
@@ -142,41 +109,45 @@ export class ControlConnection implements Channel {
 
   /** Waits for its turn, then begins its viewing or takes it up. */
   async #admit(message: Request): Promise<void> {
-    const { clock, queue } = this.#ports;
-    const arrivedMs = clock.nowMs();
-    const place = queue.enter({
+    this.#isWaiting = true;
+    const begin = message.type === 'watch' ? await this.#toWatch(message) : () => this.#resume(message);
+    if (!this.#messages.isOpen) return;
+    const place = this.#ports.queue.enter({
       comer: message.type === 'watch' ? 'newcomer' : 'established',
       name: message.type === 'watch' ? message.token : message.viewing,
+      bytes: bytesOf(message),
       waiting: (ahead, expectedMs) => this.send({ type: 'waiting', ahead, expectedMs }),
     });
     this.#place = place;
     if (place.isWaiting) this.#authenticated();
     await place.turn;
+    this.#isWaiting = false;
     try {
-      this.#session = message.type === 'watch' ? await this.#watch(message, arrivedMs) : await this.#resume(message);
+      this.#session = await begin();
     } catch (error) {
       place.leave(true);
       throw error;
     }
     this.#authenticated();
     // Closed while that was being checked: nothing else will say so.
-    if (this.#socket.readyState !== this.#socket.OPEN) this.#lost(this.#session);
+    if (!this.#messages.isOpen) this.#lost(this.#session);
   }
 
-  /** @param arrivedMs when its token had to be good: the wait is not the viewer's doing */
-  async #watch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>, arrivedMs: number): Promise<ViewingSession> {
-    const verified = await this.#ports.tokens.viewer(token, this.#ports.clock.nowMs() - arrivedMs);
-    const watch = await this.#ports.authority.verifyWatch(jws).catch((error) => {
-      throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
-    });
-    return this.#ports.authority.watch({
-      token: verified,
-      tokenText: token,
-      watch,
-      jws,
-      challenge: this.#challenge,
-      channel: this,
-    });
+  /**
+   * What begins a viewing when it is its turn. Before that, while it is in nobody's way, its token's issuer may have to be asked for keys.
+   * The token has to be good now: the wait is not the viewer's doing.
+   */
+  async #toWatch({ token, jws }: Extract<ViewerMessage, { type: 'watch' }>): Promise<() => Promise<ViewingSession>> {
+    const { clock, tokens, authority } = this.#ports;
+    const arrivedMs = clock.nowMs();
+    const verify = await tokens.ready(token);
+    return async () => {
+      const verified = await verify(clock.nowMs() - arrivedMs);
+      const watch = await authority.verifyWatch(jws).catch((error) => {
+        throw new Refusal('watch-invalid', `the watch statement is not valid: ${messageOf(error)}`);
+      });
+      return authority.watch({ token: verified, tokenText: token, watch, jws, challenge: this.#challenge, channel: this });
+    };
   }
 
   #resume({ viewing, jws }: Extract<ViewerMessage, { type: 'resume' }>): Promise<ViewingSession> {
@@ -196,14 +167,7 @@ export class ControlConnection implements Channel {
     this.close(1011, 'internal error');
   }
 
-  /** Who does not read what it is sent is let go. */
-  #giveUp(): void {
-    this.#ports.totals.unread++;
-    this.#socket.terminate();
-  }
-
   #refuse(refusal: Refusal): void {
-    this.#cancelTimeout();
     this.#ports.totals.refused.add(refusal.code);
     this.#ports.log.info({ code: refusal.code, viewing: this.#session?.id }, `viewer refused: ${refusal.message}`);
     const { code, message, retryInMs } = refusal;
@@ -212,8 +176,6 @@ export class ControlConnection implements Channel {
   }
 
   #closed(): void {
-    this.#ports.totals.open--;
-    this.#cancelTimeout();
     this.#leaveQueue();
     if (this.#session !== undefined) this.#lost(this.#session);
   }
@@ -228,3 +190,7 @@ export class ControlConnection implements Channel {
     session.lost(this);
   }
 }
+
+/** A character is a byte in whatever may be a token or a statement; at worst two. */
+const bytesOf = (message: Request): number =>
+  message.jws.length + (message.type === 'watch' ? message.token : message.viewing).length;

@@ -10,10 +10,10 @@ import type { DataFolder } from '../config/data-folder.ts';
 import type { HttpWithPagesConfig, KeyRules, TokensConfig, ViewersConfig } from '../config/sections.ts';
 import type { TokenSecrets } from '../config/token-secrets.ts';
 import { AdmissionQueue } from '../control/admission-queue.ts';
-import type { ControlLimits } from '../control/control-connection.ts';
 import { controlPath, controlRoute } from '../control/control-route.ts';
 import { ControlTotals } from '../control/control-totals.ts';
 import { ENCRYPTOR_LIMITS, encryptorPath, encryptorRoute } from '../control/encryptor-route.ts';
+import type { MessageLimits } from '../control/message-socket.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { lockDataFolder } from '../ledger/lock.ts';
 import { openReader } from '../ledger/reader.ts';
@@ -34,7 +34,7 @@ import {
 import type { Host } from './host.ts';
 import type { HttpRole } from './http-role.ts';
 
-const CONTROL_LIMITS: ControlLimits = {
+const CONTROL_LIMITS: MessageLimits = {
   helloTimeoutMs: 10_000,
   messagesPerSecond: 5,
   burstMessages: 20,

@@ -15,6 +15,13 @@ export interface ValidSecrets {
 const VIEWER_RULES = { typ: VIEWER_TOKEN, requiredClaims: ['exp', 'sub', 'jti', 'program'] } satisfies JWTVerifyOptions;
 const OPERATOR_RULES = { typ: OPERATOR_TOKEN, requiredClaims: ['exp'] } satisfies JWTVerifyOptions;
 
+/**
+ * A viewer's token, to be verified when it suits, with the keys that there were.
+ * @param agoMs when it was shown: one that has expired since is good still
+ * @throws Refusal `token-expired`, `token-invalid`
+ */
+export type ReadyToken = (agoMs: number) => Promise<ViewerToken>;
+
 /** Verifies tokens (docs/PROTOCOL.md, "Viewer token"): of the relay itself, and viewers' of the issuers that it is told to trust. */
 export class TokenVerifier {
   readonly #secrets: ValidSecrets;
@@ -25,15 +32,29 @@ export class TokenVerifier {
     this.#issuers = new Map(issuers.map((issuer) => [issuer.issuer, issuer]));
   }
 
+  /** See `ready`. @throws Refusal */
+  async viewer(token: string): Promise<ViewerToken> {
+    const verified = await this.ready(token);
+    return verified(0);
+  }
+
   /**
-   * @param agoMs when it was shown: one that has expired since is good still
-   * @throws Refusal `token-expired`, `token-invalid`, `unavailable` where its issuer's keys cannot be fetched
+   * Has at hand what a viewer's token is verified with, and verifies nothing yet. An issuer's keys may have to be fetched for that, which
+   * takes as long as its site does: whoever can should keep nobody waiting meanwhile.
+   * @throws Refusal `token-invalid` where no key would do, `unavailable` where its issuer's keys cannot be fetched
    */
-  async viewer(token: string, agoMs = 0): Promise<ViewerToken> {
-    const rules = { ...VIEWER_RULES, currentDate: new Date(Date.now() - agoMs) };
+  async ready(token: string): Promise<ReadyToken> {
     try {
       const issuer = this.#issuers.get(decodeJwt(token).iss ?? '');
-      return issuer === undefined ? await this.#ownViewer(token, rules) : await issuedViewer(token, issuer, rules);
+      const verify =
+        issuer === undefined ? (rules: JWTVerifyOptions) => this.#ownViewer(token, rules) : await issuedViewer(token, issuer);
+      return async (agoMs) => {
+        try {
+          return await verify({ ...VIEWER_RULES, currentDate: new Date(Date.now() - agoMs) });
+        } catch (error) {
+          throw refusalOf(error);
+        }
+      };
     } catch (error) {
       throw refusalOf(error);
     }
@@ -71,15 +92,26 @@ export class TokenVerifier {
   }
 }
 
-async function issuedViewer(token: string, of: TokenIssuer, rules: JWTVerifyOptions): Promise<ViewerToken> {
-  const { issuer, audience, algorithms, keys } = of;
-  const issued = { ...rules, algorithms: [...algorithms], issuer, audience };
-  const { payload } = await jwtVerify(token, keys, issued).catch((error: unknown) => {
+async function issuedViewer(token: string, of: TokenIssuer): Promise<(rules: JWTVerifyOptions) => Promise<ViewerToken>> {
+  const { issuer, audience, algorithms } = of;
+  const key = await issuersKey(token, of);
+  return async (rules) => {
+    const { payload } = await jwtVerify(token, key, { ...rules, algorithms: [...algorithms], issuer, audience });
+    const viewerToken = viewerTokenOf(payload);
+    return { ...viewerToken, viewer: issuedName(issuer, viewerToken.viewer), id: issuedName(issuer, viewerToken.id) };
+  };
+}
+
+async function issuersKey(token: string, { issuer, algorithms, keys }: TokenIssuer) {
+  const { alg = '', ...header } = decodeProtectedHeader(token);
+  // No site is asked for a key that must not be used.
+  if (!algorithms.includes(alg)) throw new errors.JOSEAlgNotAllowed('signed in a way that is not allowed to its issuer');
+  try {
+    return await keys({ alg, ...header }, { payload: '', signature: '' });
+  } catch (error) {
     if (!(error instanceof KeysUnreachable)) throw error;
     throw new Refusal('unavailable', `the keys of the token's issuer ${issuer} cannot be had now: ${error.message}`);
-  });
-  const viewerToken = viewerTokenOf(payload);
-  return { ...viewerToken, viewer: issuedName(issuer, viewerToken.viewer), id: issuedName(issuer, viewerToken.id) };
+  }
 }
 
 function refusalOf(error: unknown): Refusal {

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { HttpAdmission } from '../../src/api/http-limits.ts';
 import { SECURITY_HEADERS } from '../../src/api/security-headers.ts';
-import { serveSockets } from '../../src/api/upgrade.ts';
+import { type SocketRoute, serveSockets } from '../../src/api/upgrade.ts';
 import { http } from '../../src/config/sections.ts';
 import { firstResponse, RawConnection } from '../fuzz/http/raw-http.ts';
 
@@ -37,6 +38,42 @@ test.each([
   for (const [name, value] of Object.entries({ ...SECURITY_HEADERS, 'sec-websocket-version': '13' }))
     expect(headers.get(name)).toBe(value);
   connection.destroy();
+});
+
+test('handshakes of a crowd leave the thread to others between them, in the order of their coming, and who has gone is left out', async () => {
+  const server = createServer();
+  const admission = new HttpAdmission(server, http.parse({}));
+  const opened: number[] = [];
+  const route: SocketRoute = {
+    subprotocol: 'some.v1',
+    maxMessageBytes: 100,
+    isOpenToAll: true,
+    accept:
+      ({ viewer }) =>
+      () => {
+        const untilMs = performance.now() + 2;
+        while (performance.now() < untilMs);
+        opened.push(Number(viewer));
+      },
+  };
+  serveSockets(server, [[/^\/s\/(?<viewer>\d+)$/, route]], [], admission);
+  const lines = Object.entries(HEADERS).map(([name, value]) => `${name}: ${value}\r\n`);
+  const crowd = Array.from({ length: 30 }, () => new RawConnection(server));
+  for (const [viewer, connection] of crowd.entries()) connection.write(`GET /s/${viewer} HTTP/1.1\r\n${lines.join('')}\r\n`);
+  const inTurns: number[] = [];
+  while (opened.length < 29) {
+    const before = opened.length;
+    await setImmediate();
+    inTurns.push(opened.length - before);
+    if (before === 0) crowd[20]?.destroy();
+  }
+  for (const connection of crowd) await connection.quiet();
+  // Each takes as long as a slice.
+  expect(Math.max(...inTurns)).toBeLessThanOrEqual(2);
+  expect(opened).toEqual(crowd.map((_, viewer) => viewer).filter((viewer) => viewer !== 20));
+  const statuses = crowd.filter((_, viewer) => viewer !== 20).map(({ received }) => firstResponse(received).status);
+  expect(new Set(statuses)).toEqual(new Set([101]));
+  for (const connection of crowd) connection.destroy();
 });
 
 /** Answers a request of a page: 101 or why not. */

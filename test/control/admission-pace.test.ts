@@ -137,6 +137,26 @@ describe('the pace at which newcomers are let in', () => {
     expect(mayBegin(stepPace(pace, { type: 'over', comer: 'newcomer', refused: false }, 0), 'newcomer', 0)).toBe(false);
   });
 
+  test('does not rise for those who are refused, however many they are, and does for those who are let in among them', () => {
+    // So few are kept that those who are under way together use them up.
+    const rules = { ...PACE, firstPerSecond: 50 };
+    const among = (letInOf: number) => {
+      let pace = firstPace(0, rules);
+      let came = 0;
+      for (let nowMs = 1; nowMs <= 20_000; nowMs++) {
+        if (nowMs % 50 === 0)
+          pace = stepPace(pace, { type: 'measured', lateMs: 0, ledgerWaiting: 0, waiting: 1_000 }, nowMs, rules);
+        while (mayBegin(pace, 'newcomer', nowMs, rules))
+          pace = stepPace(pace, { type: 'began', comer: 'newcomer' }, nowMs, rules);
+        while (pace.underWay > 0)
+          pace = stepPace(pace, { type: 'over', comer: 'newcomer', refused: ++came % letInOf !== 0 }, nowMs, rules);
+      }
+      return pace.perSecond;
+    };
+    expect(among(Number.POSITIVE_INFINITY)).toBe(rules.firstPerSecond);
+    expect(among(2)).toBe(PACE.mostPerSecond);
+  });
+
   test('lets one who comes alone begin at once, and expects what it sees', () => {
     const slow = measured(firstPace(0), 100, { lateMs: 120 });
     expect(mayBegin(slow, 'newcomer', slow.atMs + 100)).toBe(true);

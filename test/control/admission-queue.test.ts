@@ -35,12 +35,13 @@ class Door {
     });
   }
 
-  come(name: string, comer: Comer = 'newcomer'): Place {
+  come(name: string, comer: Comer = 'newcomer', bytes = 1_000): Place {
     const told: Told[] = [];
     this.told.set(name, told);
     const place = this.queue.enter({
       comer,
       name,
+      bytes,
       waiting: (ahead, expectedMs) => told.push({ atMs: this.time.nowMs(), ahead, expectedMs }),
     });
     place.turn.then(
@@ -153,6 +154,42 @@ describe('the queue of those who want to watch', () => {
     expect(door.come('lost', 'established').isWaiting).toBe(true);
   });
 
+  test('keeps 41 MB at most for each of its lines, whatever 10,000 who wait have sent, and refuses who comes with more', () => {
+    const door = new Door(ONE_AT_A_TIME, 10_000);
+    door.come('first');
+    const longest = 16_384;
+    const fill = (comer: Comer) => {
+      const places: Place[] = [];
+      try {
+        for (const name of names(10_000, comer)) places.push(door.come(name, comer, longest));
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: 'try-later',
+          message: expect.stringMatching(/no memory left to keep what they sent; try again in \d+ s$/),
+          retryInMs: expect.any(Number),
+        });
+      }
+      return places;
+    };
+    const newcomers = fill('newcomer');
+    expect(newcomers.length * longest).toBe(40_960_000);
+    // Those who resume have memory of their own.
+    expect(fill('established').length * longest).toBe(40_960_000);
+    expect(door.queue.refused).toBe(2);
+    newcomers[7]?.leave(true);
+    expect(door.come('late', 'newcomer', longest).isWaiting).toBe(true);
+    expect(() => door.come('later', 'newcomer', 1)).toThrow(expect.objectContaining({ code: 'try-later' }));
+  });
+
+  test('has 10,000 places for viewers with the long tokens that some sites sign, and one for the longest, however few there are', () => {
+    const door = new Door(ONE_AT_A_TIME, 10_000);
+    for (const name of names(10_001)) door.come(name, 'newcomer', 4_000);
+    expect([door.queue.waiting, door.queue.refused]).toEqual([10_000, 0]);
+    const narrow = new Door(ONE_AT_A_TIME, 1);
+    narrow.come('first');
+    expect(narrow.come('second', 'newcomer', 16_384).isWaiting).toBe(true);
+  });
+
   test('gives one token a few places, whatever address they are asked for from, and the last again when one is left', async () => {
     const door = new Door();
     const first = door.come('first');
@@ -166,15 +203,15 @@ describe('the queue of those who want to watch', () => {
     expect(door.come('one token').isWaiting).toBe(false);
   });
 
-  test('is not held up by admissions that wait for something else, such as keys of an issuer that does not answer', async () => {
+  test('is not held up for good by an admission of which nothing comes', async () => {
     const door = new Door();
-    const slow = door.come('slow');
+    const lost = door.come('lost');
     door.visit('next');
-    await door.pass(400);
-    expect(door.begun).toEqual(['slow']);
+    await door.pass(4_900);
+    expect(door.begun).toEqual(['lost']);
     await door.pass(200);
-    expect(door.begun).toEqual(['slow', 'next']);
-    slow.leave(true);
+    expect(door.begun).toEqual(['lost', 'next']);
+    lost.leave(true);
     expect(door.come('another').isWaiting).toBe(false);
   });
 

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { generateKeyPair, SignJWT } from 'jose';
 import { PACE } from '../../src/control/admission-pace.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
+import type { TokenIssuer } from '../../src/tokens/token-issuer.ts';
 import type { RawViewer } from '../e2e/raw-viewer.ts';
 import { until } from '../e2e/relay-process.ts';
 import { ViewerHost, type ViewerHostOptions } from './viewer-host.ts';
@@ -52,6 +54,28 @@ const refusals = (viewers: readonly RawViewer[]) =>
   viewers.flatMap(({ messages }) => messages.filter(({ type }) => type === 'error' || type === 'ended'));
 /** Who was let in, in that order. */
 const consents = () => host.entries.flatMap((entry) => (entry.kind === 'consent' ? entry.viewer : []));
+
+/** A site that signs tokens, whose keys are asked for and come when the test says so. */
+async function site() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  const published = Promise.withResolvers<typeof publicKey>();
+  let asked = 0;
+  const keys = () => {
+    asked++;
+    return published.promise;
+  };
+  const issuer: TokenIssuer = { issuer: 'shop', audience: 'tollcast', algorithms: ['ES256'], keys };
+  const sign = (sub: string) =>
+    new SignJWT({ program: 'news' })
+      .setProtectedHeader({ alg: 'ES256', typ: 'viewer+jwt' })
+      .setIssuer('shop')
+      .setAudience('tollcast')
+      .setSubject(sub)
+      .setJti(sub)
+      .setExpirationTime('1m')
+      .sign(privateKey);
+  return { issuer, sign, asked: () => asked, answers: () => published.resolve(publicKey) };
+}
 
 describe('a crowd that comes at once', () => {
   test('waits in the order of its coming, and is told how it gets on; who watches already loses no key', async () => {
@@ -135,10 +159,48 @@ describe('a crowd that comes at once', () => {
     expect([host.queue.refused, host.totals.refused.totals.get('try-later')]).toEqual([1, 1]);
   });
 
+  test('is refused where what those before it sent is as much as may be kept', async () => {
+    await busy({ maxWaiting: 4 });
+    const long = async (at: number) => host.asksWith(await host.token(`viewer ${at} ${'x'.repeat(4_500)}`));
+    for (let at = 0; at < 2; at++) {
+      await long(at);
+      await until(() => host.queue.waiting === at + 1, 'in the queue');
+    }
+    const late = await long(2);
+    const error = await until(() => late.last('error'), 'refused');
+    expect(error).toMatchObject({ code: 'try-later', fatal: true, message: expect.stringContaining('no memory left') });
+    // One of an ordinary length finds its place still.
+    await host.asks('viewer');
+    await until(() => host.queue.waiting === 3, 'in the queue');
+  });
+
   test('may come from one address: who has asked to watch is nobody unknown any more', async () => {
     await busy({ maxUnauthenticated: 5 });
     const crowd = await inOrder(20);
     expect(refusals(crowd)).toEqual([]);
+  });
+
+  test('does not wait for an issuer that others have their tokens from, however many these are and however long it is silent', async () => {
+    const shop = await site();
+    host = await ViewerHost.start({ rules: PACE, issuers: [shop.issuer] });
+    const waiting = await Promise.all(
+      Array.from({ length: 80 }, async (_, at) => host.asksWith(await shop.sign(`customer ${at}`))),
+    );
+    await until(() => shop.asked() > 0, 'the issuer is asked');
+    const fromMs = performance.now();
+    const own = await host.asks('own');
+    await until(() => own.last('viewing'), 'let in');
+    expect(performance.now() - fromMs).toBeLessThan(2_000);
+    await until(() => shop.asked() === waiting.length, 'all ask the issuer');
+    expect(refusals([...waiting, own])).toEqual([]);
+    const [stops, goesOn] = waiting as [RawViewer, RawViewer];
+    stops.say({ type: 'stop' });
+    goesOn.say({ type: 'ticket' });
+    expect(await until(() => stops.closeCode, 'let go')).toBe(1000);
+    expect(await until(() => goesOn.closeCode, 'refused')).toBe(4400);
+    shop.answers();
+    await until(() => waiting.slice(2).every((viewer) => viewer.last('viewing')), 'all watch');
+    expect(new Set(consents())).toEqual(new Set(['own', ...waiting.slice(2).map((_, at) => `shop|customer ${at + 2}`)]));
   });
 
   test('is told when the server shuts down', async () => {

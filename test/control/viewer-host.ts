@@ -14,6 +14,7 @@ import { controlPath, controlRoute } from '../../src/control/control-route.ts';
 import { ControlTotals } from '../../src/control/control-totals.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
+import type { TokenIssuer } from '../../src/tokens/token-issuer.ts';
 import { tokenSecret } from '../../src/tokens/token-secret.ts';
 import { TokenVerifier } from '../../src/tokens/token-verifier.ts';
 import { signViewerToken } from '../../src/tokens/viewer-token.ts';
@@ -40,6 +41,7 @@ export interface ViewerHostOptions {
   readonly maxWaiting?: number;
   /** Control sockets of an address that have not said whose they are. */
   readonly maxUnauthenticated?: number;
+  readonly issuers?: readonly TokenIssuer[];
 }
 
 /** An authority with a program on air and its control sockets on a port; its ledger is in memory. */
@@ -54,7 +56,7 @@ export class ViewerHost {
   readonly #heartbeat = new Heartbeat(systemTimers, 15_000);
   readonly #viewers: RawViewer[] = [];
 
-  private constructor({ rules, maxWaiting = 1_000, maxUnauthenticated = 250 }: ViewerHostOptions) {
+  private constructor({ rules, maxWaiting = 1_000, maxUnauthenticated = 250, issuers = [] }: ViewerHostOptions) {
     const clock = this.#clock;
     const parts = { clock, timers: systemTimers, log: pino({ level: 'silent' }) };
     const ledger: Ledger = {
@@ -87,8 +89,8 @@ export class ViewerHost {
     this.#planned.push(() => clearInterval(announcing));
     this.queue = new AdmissionQueue({ ...parts, maxWaiting, ledgerWaiting: () => 0, rules });
     const { authority, queue, totals } = this;
-    const tokens = new TokenVerifier({ valid: () => [tokenSecret(SECRET)] });
-    const limits = { helloTimeoutMs: 500, messagesPerSecond: 5, burstMessages: 20, maxSocketBytes: 262_144 };
+    const tokens = new TokenVerifier({ valid: () => [tokenSecret(SECRET)] }, issuers);
+    const limits = { helloTimeoutMs: 2_000, messagesPerSecond: 5, burstMessages: 20, maxSocketBytes: 262_144 };
     const route = controlRoute({ ...parts, authority, tokens, queue, totals, limits }, this.#heartbeat);
     this.#server = createServer();
     const admission = new HttpAdmission(this.#server, http.parse({ maxUnauthenticatedPerAddress: maxUnauthenticated }));
@@ -119,8 +121,12 @@ export class ViewerHost {
   }
 
   async asks(name: string, ttlSeconds?: number): Promise<RawViewer> {
+    return this.asksWith(await this.token(name, ttlSeconds));
+  }
+
+  async asksWith(token: string): Promise<RawViewer> {
     const viewer = this.stranger();
-    await viewer.watch('news', await this.token(name, ttlSeconds));
+    await viewer.watch('news', token);
     return viewer;
   }
 

@@ -1,7 +1,6 @@
 import { Authority } from '../../../src/authority/authority.ts';
 import { keyExchange } from '../../../src/authority/key-exchange.ts';
 import type { LiveBroadcast } from '../../../src/authority/live-broadcast.ts';
-import { Slices } from '../../../src/authority/slices.ts';
 import type { ViewingSession } from '../../../src/authority/viewing-session.ts';
 import { localBus } from '../../../src/bus/local-bus.ts';
 import { AdmissionQueue } from '../../../src/control/admission-queue.ts';
@@ -16,6 +15,7 @@ import { secretHash } from '../../../src/keys/secret-proof.ts';
 import { signWatch } from '../../../src/keys/watch.ts';
 import type { Ledger, LedgerReader } from '../../../src/ledger/ledger.ts';
 import { MAX_CONTROL_MESSAGE_BYTES, ServerMessage } from '../../../src/protocol/messages.ts';
+import { Slices } from '../../../src/slices.ts';
 import { kidOf, tokenSecret } from '../../../src/tokens/token-secret.ts';
 import { TokenVerifier } from '../../../src/tokens/token-verifier.ts';
 import { tariff } from '../../ledger/support-entries.ts';

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
-import { Slices } from '../../src/authority/slices.ts';
+import { Slices } from '../src/slices.ts';
 
 /** Keeps the thread. */
 function busy(forMs: number): void {
