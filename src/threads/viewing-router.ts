@@ -43,8 +43,11 @@ interface Routed {
   isLeaving: boolean;
   /** Who is to have it once that thread has let go. */
   claimant: Claimant | undefined;
-  /** The authority has closed it, and waits for what was sent last. */
-  isClosing: boolean;
+  /**
+   * Why it is to be forgotten once no thread has it, and not before: a thread that said only then that it let go would be believed of
+   * another time that it had it. `closed`: the authority waits for what was sent last; `ended`: nobody does.
+   */
+  ending: 'closed' | 'ended' | undefined;
   lastChunkMs: number | undefined;
 }
 
@@ -120,9 +123,9 @@ export class ViewingRouter {
       ({ viewing }) => viewing,
     );
     for (const routed of [...this.#viewings.values()]) {
-      const { program, viewing, isClosing } = routed;
+      const { program, viewing, ending } = routed;
       const epochs = new Set(open.get(viewing)?.map(({ epoch }) => epoch));
-      if (epochs.size === 0 && !isClosing) this.gate({ kind: 'close', program, viewing });
+      if (epochs.size === 0 && ending === undefined) this.gate({ kind: 'close', program, viewing });
       routed.opens = routed.opens.filter(({ epoch }) => epochs.has(epoch));
     }
     const known = new Set(this.#viewings.keys());
@@ -189,28 +192,32 @@ export class ViewingRouter {
       this.#ports.deliver({ edge: this.#ports.edge, kind: 'closed', viewing });
       return;
     }
-    routed.opens = [];
-    routed.isClosing = true;
-    this.#refuseClaimant(routed);
-    if (routed.thread === undefined) this.#closed(routed);
-    else this.#demand(routed);
+    this.#end(routed, 'closed');
   }
 
-  /** Threads forget what they have of a program, reported. Those that were told to close a viewing before say so first. */
+  /** Threads forget what they have of a program. Of each viewing they say before that they let go of it. */
   #ended(change: Extract<GateChange, { kind: 'ended' }>): void {
-    for (const thread of this.#threads) thread.post({ type: 'gate', change });
     for (const routed of [...this.#viewings.values()])
-      if (routed.program === change.program && !routed.isClosing) {
-        this.#refuseClaimant(routed);
-        this.#forget(routed);
+      if (routed.program === change.program && routed.ending !== 'closed') {
+        this.tickets.forget(routed.viewing);
+        this.#end(routed, 'ended');
       }
+    for (const thread of this.#threads) thread.post({ type: 'gate', change });
+  }
+
+  #end(routed: Routed, ending: 'closed' | 'ended'): void {
+    routed.opens = [];
+    routed.ending = ending;
+    this.#refuseClaimant(routed);
+    if (routed.thread === undefined) this.#gone(routed);
+    else this.#demand(routed);
   }
 
   /** A viewing that is told of anew is no longer being closed: whoever waited for that has gone on. */
   #routed({ program, viewing }: { readonly program: string; readonly viewing: string }): Routed {
     const known = this.#viewings.get(viewing);
     if (known !== undefined) {
-      known.isClosing = false;
+      known.ending = undefined;
       return known;
     }
     const routed: Routed = {
@@ -220,7 +227,7 @@ export class ViewingRouter {
       thread: undefined,
       isLeaving: false,
       claimant: undefined,
-      isClosing: false,
+      ending: undefined,
       lastChunkMs: undefined,
     };
     this.#viewings.set(viewing, routed);
@@ -240,7 +247,7 @@ export class ViewingRouter {
   #letGo(routed: Routed): void {
     routed.thread = undefined;
     routed.isLeaving = false;
-    if (routed.isClosing) this.#closed(routed);
+    if (routed.ending !== undefined) this.#gone(routed);
     else if (routed.claimant !== undefined) this.#grant(routed);
   }
 
@@ -278,9 +285,10 @@ export class ViewingRouter {
     if (routed !== undefined && atMs !== undefined) routed.lastChunkMs = Math.max(atMs, routed.lastChunkMs ?? atMs);
   }
 
-  #closed(routed: Routed): void {
+  #gone(routed: Routed): void {
     this.#forget(routed);
-    const { viewing, lastChunkMs } = routed;
+    const { viewing, lastChunkMs, ending } = routed;
+    if (ending !== 'closed') return;
     const { edge } = this.#ports;
     this.#ports.deliver({ edge, kind: 'closed', viewing, ...(lastChunkMs === undefined ? {} : { lastChunkMs }) });
   }
