@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { ProgramFeed } from '../edge/program-feed.ts';
 import type { SealedChunk } from '../media/chunk.ts';
 import { KeyframeCache } from '../media/keyframe-cache.ts';
+import type { MediaThread } from './messages.ts';
 import { shared } from './shared-chunk.ts';
-import type { MediaThread } from './viewing-router.ts';
 
 /**
  * One program's chunks for all threads that follow it: put in order once, copied into shared memory once. What joiners need is kept

@@ -3,12 +3,7 @@ import type { Clock, Timers } from '../clock.ts';
 import { Tickets } from '../edge/tickets.ts';
 import { unreachable } from '../errors.ts';
 import { hashTicket } from '../tokens/media-ticket.ts';
-import type { ToThread } from './messages.ts';
-
-/** A media thread, as far as it is spoken to. */
-export interface MediaThread {
-  post(message: ToThread): void;
-}
+import type { MediaThread } from './messages.ts';
 
 export interface RouterPorts {
   readonly clock: Clock;

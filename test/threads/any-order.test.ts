@@ -7,10 +7,9 @@ import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
-import type { FromThread, ToThread } from '../../src/threads/messages.ts';
+import type { FromThread, MediaThread, ToEdge, ToThread } from '../../src/threads/messages.ts';
 import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
-import { ThreadedEdge, type ToEdge } from '../../src/threads/threaded-edge.ts';
-import type { MediaThread } from '../../src/threads/viewing-router.ts';
+import { ThreadedEdge } from '../../src/threads/threaded-edge.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
 import { FakeTime } from '../media/fake-time.ts';
 

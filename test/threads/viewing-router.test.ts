@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, GateChange } from '../../src/bus/bus.ts';
-import type { ToThread } from '../../src/threads/messages.ts';
-import { type MediaThread, ViewingRouter } from '../../src/threads/viewing-router.ts';
+import type { MediaThread, ToThread } from '../../src/threads/messages.ts';
+import { ViewingRouter } from '../../src/threads/viewing-router.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
 import { FakeTime } from '../media/fake-time.ts';
 
