@@ -2,16 +2,17 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Delivery } from '../../src/bus/bus.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
-import { Edge } from '../../src/edge/edge.ts';
+import type { Edge } from '../../src/edge/edge.ts';
 import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import type { FromThread, MediaThread, ToEdge, ToThread } from '../../src/threads/messages.ts';
-import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
 import { ThreadedEdge } from '../../src/threads/threaded-edge.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { payloadOf } from '../edge/payload-of.ts';
 import { FakeTime } from '../media/fake-time.ts';
+import { ThreadEdge } from './thread-edge.ts';
 
 const LIMITS = { maxBatchMs: 0, maxSocketBytes: 1e9, tooSlowMs: 5_000, servedReportMs: 500, joinCache: CACHE_LIMITS };
 const VIEWINGS = 3;
@@ -78,9 +79,9 @@ class Socket implements MediaSocket {
     this.#nowMs = nowMs;
   }
 
-  send({ payload }: MediaMessage): void {
+  send(message: MediaMessage): void {
     // The second byte of a chunk of these tests is its epoch.
-    expect(this.#owner.open).toContain(payload.readUInt8(5));
+    expect(this.#owner.open).toContain(payloadOf(message).readUInt8(5));
     expect([...this.#owner.sockets].filter(({ isOpen }) => isOpen)).toEqual([this]);
     this.#owner.lastSentMs = this.#nowMs();
     this.#owner.isPast = false;
@@ -93,24 +94,18 @@ class Socket implements MediaSocket {
 
 /** A thread whose port carries a message only when it is told to. */
 class Thread implements MediaThread {
-  readonly edge: Edge;
   readonly there: ToThread[] = [];
   readonly here: FromThread[] = [];
   readonly sockets = new Set<Socket>();
   readonly owners = new Set<Watched>();
-  readonly #bus: ThreadBus;
+  readonly #end: ThreadEdge;
 
   constructor(time: FakeTime) {
-    this.#bus = threadBus((message) => this.here.push(message));
-    this.edge = new Edge({
-      edge: 'thread',
-      clock: time,
-      timers: time,
-      bus: this.#bus,
-      ticketWaitMs: 0,
-      claim: this.#bus.claim,
-      limits: LIMITS,
-    });
+    this.#end = new ThreadEdge(time, LIMITS, (message) => this.here.push(message));
+  }
+
+  get edge(): Edge {
+    return this.#end.edge;
   }
 
   post(message: ToThread): void {
@@ -119,7 +114,7 @@ class Thread implements MediaThread {
 
   carryThere(): void {
     const message = this.there.shift();
-    if (message !== undefined) this.#bus.receive(message as Parameters<ThreadBus['receive']>[0]);
+    if (message !== undefined) this.#end.receive(message);
   }
 }
 

@@ -8,11 +8,12 @@ import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
-import type { FromThread, MediaThread, ToEdge, ToThread } from '../../src/threads/messages.ts';
-import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
+import type { MediaThread, ToEdge, ToThread } from '../../src/threads/messages.ts';
 import { ThreadedEdge } from '../../src/threads/threaded-edge.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { payloadOf } from '../edge/payload-of.ts';
 import { FakeTime } from '../media/fake-time.ts';
+import { ThreadEdge } from './thread-edge.ts';
 
 class FakeSocket implements MediaSocket {
   readonly isOpen = true;
@@ -20,7 +21,8 @@ class FakeSocket implements MediaSocket {
   got = '';
   closed: string | undefined;
 
-  send({ payload }: MediaMessage): void {
+  send(message: MediaMessage): void {
+    const payload = payloadOf(message);
     for (let at = 0; at < payload.length; at += 4 + payload.readUInt32BE(at))
       this.got += payload.toString('latin1', at + 5, at + 6);
   }
@@ -41,29 +43,19 @@ async function admitted(edge: Edge, ticket: string): Promise<FakeSocket | undefi
 
 /** An edge at the other end of a port, as a media thread has it, and what crosses that port. */
 class Thread implements MediaThread {
-  readonly edge: Edge;
   readonly #ports: { readonly main: MessagePort; readonly here: MessagePort };
-  readonly #bus: ThreadBus;
+  readonly #end: ThreadEdge;
   /** Of chunks that came here. */
   readonly memory: ArrayBufferLike[] = [];
 
   constructor(time: FakeTime, carrier: ThreadedEdge) {
     const { port1: main, port2: here } = new MessageChannel();
     this.#ports = { main, here };
-    this.#bus = threadBus((message: FromThread) => here.postMessage(message));
+    this.#end = new ThreadEdge(time, LIMITS, (message) => here.postMessage(message));
     main.on('message', (message: ToEdge) => carrier.receive(this, message));
-    here.on('message', (message: Parameters<ThreadBus['receive']>[0]) => {
+    here.on('message', (message: ToThread) => {
       if (message.type === 'chunk') this.memory.push(message.chunk.bytes.buffer);
-      this.#bus.receive(message);
-    });
-    this.edge = new Edge({
-      edge: 'thread',
-      clock: time,
-      timers: time,
-      bus: this.#bus,
-      ticketWaitMs: 0,
-      claim: this.#bus.claim,
-      limits: LIMITS,
+      this.#end.receive(message);
     });
     carrier.joined(this);
   }
@@ -73,7 +65,7 @@ class Thread implements MediaThread {
   }
 
   admits(ticket: string): Promise<FakeSocket | undefined> {
-    return admitted(this.edge, ticket);
+    return admitted(this.#end.edge, ticket);
   }
 
   close(): void {
