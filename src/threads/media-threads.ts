@@ -1,6 +1,6 @@
+import { MediaPort } from './media-port.ts';
 import type { MediaWorker } from './media-worker.ts';
 import { FIGURES_MS, type ThreadFigures } from './messages.ts';
-import { SharedPort } from './shared-port.ts';
 import { type PlaceOptions, ThreadPlace } from './thread-place.ts';
 import { ThreadTotals } from './thread-totals.ts';
 
@@ -19,14 +19,14 @@ const EXIT_WITHIN_MS = 2_500;
  */
 export class MediaThreads {
   readonly #options: MediaThreadsOptions;
-  readonly #port: SharedPort;
+  readonly #port: MediaPort;
   readonly #places: readonly ThreadPlace[];
   readonly #totals = new ThreadTotals();
   #cancelLook: () => void = () => undefined;
 
   private constructor(options: MediaThreadsOptions) {
     this.#options = options;
-    const port = new SharedPort(options.settings);
+    const port = new MediaPort(options.settings);
     const ports = { ...options, port, gone: (figures: ThreadFigures) => this.#totals.add(figures) };
     this.#port = port;
     this.#places = Array.from({ length: options.threads }, (_, at) => new ThreadPlace(at + 1, ports));

@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import { backOffMs } from '../back-off.ts';
 import type { Clock, Timers } from '../clock.ts';
 import type { CertificateSource } from '../config/certificates.ts';
+import type { MediaPort } from './media-port.ts';
 import { MediaWorker } from './media-worker.ts';
 import type { ThreadFigures, ThreadSettings } from './messages.ts';
-import type { SharedPort } from './shared-port.ts';
 import { writeThreadLine } from './thread-log.ts';
 import type { ThreadedEdge } from './threaded-edge.ts';
 
@@ -18,7 +18,7 @@ export interface PlaceOptions {
 }
 
 export interface PlacePorts extends PlaceOptions {
-  readonly port: SharedPort;
+  readonly port: MediaPort;
   /** A thread is dead, and these were its last figures. */
   gone(figures: ThreadFigures): void;
 }

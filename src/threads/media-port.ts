@@ -4,7 +4,7 @@ import { listenError } from '../api/http-server.ts';
 import { MEDIA_PORT, type ThreadSettings } from './messages.ts';
 
 /** The port that all media threads listen on. */
-export class SharedPort {
+export class MediaPort {
   readonly #settings: Pick<ThreadSettings, 'host' | 'http'>;
   /** Threads that have it, or are about to. */
   #threads = 0;
