@@ -273,6 +273,28 @@ describe('an edge in several threads', () => {
     expect(asked).toBe(2);
   });
 
+  test('a broadcast that ends before it is here leaves nothing behind that keeps the next one from a thread', async () => {
+    const [first] = threads;
+    const { promise: never } = Promise.withResolvers<never>();
+    const { catchUp } = bus.chunks;
+    bus.chunks.catchUp = () => never;
+    await first.admits(ticketFor('v1'));
+    open('v1');
+    await settled();
+    bus.gates.publish('e1', { kind: 'ended', program: 'news' });
+    await settled();
+    expect(carrier.programs).toBe(0);
+    bus.chunks.catchUp = catchUp;
+    const ticket = ticketFor('v2');
+    open('v2');
+    const socket = await first.admits(ticket);
+    await settled();
+    send('P', Flag.preamble);
+    send('K', Flag.keyframe);
+    await settled();
+    expect(socket?.got).toBe('PK');
+  });
+
   test('a shared ticket is good once, whichever threads it is shown to', async () => {
     const ticket = ticketFor('v1');
     const admitted = await Promise.all([...threads, ...threads].map((thread) => thread.admits(ticket)));
