@@ -8,7 +8,7 @@ export interface MediaThreadsOptions extends PlaceOptions {
   readonly threads: number;
 }
 
-/** How long threads have to say what they sent last. */
+/** How long threads have to say what they sent last: whoever has not by then hangs. */
 const CLOSING_WITHIN_MS = 1_000;
 /** And to close their sockets, a little longer than they need for those that do not close in peace (roles/http-role.ts). */
 const EXIT_WITHIN_MS = 2_500;
@@ -67,10 +67,18 @@ export class MediaThreads {
     return missing === undefined ? undefined : `media thread ${missing.number} of ${this.#places.length} is not there`;
   }
 
-  /** Has them let go of all viewings. Resolves once they have reported all that they sent. */
+  /** Has them let go of all viewings. Resolves once they have reported all that they sent; one that hangs is ended. */
   async leave(): Promise<void> {
     this.#cancelLook();
-    await this.#within(CLOSING_WITHIN_MS, Promise.all(this.#places.map((place) => place.leave())));
+    const left = this.#places.map(async (place) => {
+      if (await this.#within(CLOSING_WITHIN_MS, place.leave())) return;
+      this.#options.log.error(
+        { thread: place.number },
+        'a media thread does not answer: it is ended, and its last report is lost',
+      );
+      place.end();
+    });
+    await Promise.all(left);
   }
 
   /** After `leave`: resolves once they are gone. */
@@ -99,11 +107,12 @@ export class MediaThreads {
     this.#cancelLook = this.#options.timers.after(FIGURES_MS, () => this.#look());
   }
 
-  /** What is late is not waited for. */
-  async #within(withinMs: number, promise: Promise<unknown>): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const cancel = this.#options.timers.after(withinMs, late.resolve);
-    await Promise.race([promise, late.promise]);
+  /** What is late is not waited for. @returns whether it was in time */
+  async #within(withinMs: number, promise: Promise<unknown>): Promise<boolean> {
+    const late = Promise.withResolvers<boolean>();
+    const cancel = this.#options.timers.after(withinMs, () => late.resolve(false));
+    const isInTime = await Promise.race([promise.then(() => true), late.promise]);
     cancel();
+    return isInTime;
   }
 }
