@@ -93,7 +93,8 @@ export class ThreadedEdge {
   }
 
   receive(thread: MediaThread, message: ToEdge): void {
-    if (!this.#threads.has(thread)) return;
+    // One that listens on several addresses may be come to on the first before it says that it listens: that is answered, with no.
+    if (!this.#threads.has(thread) && message.type !== 'claim') return;
     switch (message.type) {
       case 'follow':
         this.#follow(message.program).follow(thread);

@@ -101,9 +101,11 @@ export class ViewingRouter {
   /** A thread was shown a ticket that it does not know. @returns whether the viewing is that thread's now: a ticket is good once */
   async claim(thread: MediaThread, program: string, ticket: string): Promise<boolean> {
     if (!(await this.tickets.isGood(program, ticket, this.#ports.ticketWaitMs))) return false;
+    // One that has died meanwhile uses up nothing.
+    if (!this.#threads.has(thread)) return false;
     const viewing = this.tickets.take(program, ticket);
     const routed = viewing === undefined ? undefined : this.#viewings.get(viewing);
-    if (routed === undefined || !this.#threads.has(thread)) return false;
+    if (routed === undefined) return false;
     return routed.claim(thread, hashTicket(ticket));
   }
 

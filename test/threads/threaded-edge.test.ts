@@ -57,7 +57,6 @@ class Thread implements MediaThread {
       if (message.type === 'chunk') this.memory.push(message.chunk.bytes.buffer);
       this.#end.receive(message);
     });
-    carrier.joined(this);
   }
 
   post(message: ToThread): void {
@@ -88,6 +87,7 @@ beforeEach(() => {
   bus.deliveries.subscribe((delivery) => deliveries.push(delivery));
   carrier = new ThreadedEdge({ edge: 'e1', clock: time, timers: time, bus, ticketWaitMs: 0 });
   threads = [new Thread(time, carrier), new Thread(time, carrier)];
+  for (const thread of threads) carrier.joined(thread);
 });
 
 afterEach(() => {
@@ -299,6 +299,15 @@ describe('an edge in several threads', () => {
     const ticket = ticketFor('v1');
     const admitted = await Promise.all([...threads, ...threads].map((thread) => thread.admits(ticket)));
     expect(admitted.filter((socket) => socket !== undefined)).toHaveLength(1);
+  });
+
+  test('whoever comes to a thread that is not there yet is not let in, and not kept waiting', async () => {
+    const early = new Thread(time, carrier);
+    threads.push(early);
+    const ticket = ticketFor('v1');
+    expect(await early.admits(ticket)).toBeUndefined();
+    carrier.joined(early);
+    expect(await early.admits(ticket)).toBeDefined();
   });
 
   test('a thread that dies leaves its viewings to the others', async () => {

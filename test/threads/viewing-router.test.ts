@@ -106,6 +106,18 @@ describe('the router of viewings to threads', () => {
     expect(await never).toBe(false);
   });
 
+  test('a thread that dies while it claims, or is not there yet, uses up no ticket', async () => {
+    router = routerWith(1_000);
+    router.joined(one);
+    const ticket = newTicket();
+    const claims = [router.claim(one, 'news', ticket), router.claim(two, 'news', ticket)];
+    router.lost(one);
+    router.gate({ kind: 'ticket', program: 'news', viewing: 'v1', ticketHash: hashTicket(ticket), expiresInMs: 15_000 });
+    expect(await Promise.all(claims)).toEqual([false, false]);
+    router.joined(two);
+    expect(await router.claim(two, 'news', ticket)).toBe(true);
+  });
+
   test('a new ticket has the thread let go at once, and the next one has the viewing only then; a catch-up is given once', async () => {
     open('v1', 1, true);
     await router.claim(one, 'news', ticketFor('v1'));
