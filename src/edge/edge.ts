@@ -1,5 +1,6 @@
 import type { Bus, GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
+import { isTicket } from '../tokens/media-ticket.ts';
 import { BatchPace } from './batch-pace.ts';
 import { type Backlog, FanOut, type FanOutLimits } from './fan-out.ts';
 import { ANNOUNCE_MS, viewingsGone } from './leaving.ts';
@@ -76,6 +77,8 @@ export class Edge {
   /** Whether a ticket would be let in; does not use it up. */
   async knows(program: string, ticket: string): Promise<boolean> {
     const { claim, ticketWaitMs } = this.#options;
+    // Before it costs a hash, a timer or a question to the main thread: anybody may ask for anything.
+    if (!isTicket(ticket)) return this.#tickets.refuse();
     if (claim !== undefined && !this.#tickets.has(ticket) && !(await claim(program, ticket))) return false;
     return this.#tickets.isGood(program, ticket, ticketWaitMs);
   }

@@ -2,9 +2,8 @@ import type { SealedChunk } from '../media/chunk.ts';
 
 /** A media message, made once for all who are sent it. */
 export interface MediaMessage {
-  /** What media-route.ts writes to a socket: `payload` behind the header of its WebSocket frame, in one buffer. */
+  /** What media-route.ts writes to a socket: the chunks behind the header of their WebSocket frame, in one buffer. */
   readonly frame: Buffer;
-  readonly payload: Buffer;
 }
 
 /** RFC 6455, section 5.2: a whole message, binary. A server does not mask. */
@@ -36,5 +35,5 @@ export function encodeMediaMessage(chunks: readonly SealedChunk[]): MediaMessage
     frame.set(bytes, at);
     at += bytes.length;
   }
-  return { frame, payload: frame.subarray(headerBytes) };
+  return { frame };
 }

@@ -2,8 +2,8 @@ import type { GateChange } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { hashTicket } from '../tokens/media-ticket.ts';
 
-/** Tickets that are waited for at once; whoever comes beyond that is answered at once. */
-const MAX_WAITED_FOR = 10_000;
+/** So many wait at once for their ticket to become known; whoever comes beyond that is answered at once. */
+const MAX_WAITING = 10_000;
 
 interface Known {
   readonly program: string;
@@ -21,6 +21,8 @@ export class Tickets {
   readonly #hashOf = new Map<string, string>();
   /** Who waits for a ticket to become known, by its hash. */
   readonly #waiting = new Map<string, Set<() => void>>();
+  /** Who waits, for whichever of them. */
+  #awaited = 0;
   /** Tickets that were no good, since the start. */
   refused = 0;
 
@@ -34,9 +36,9 @@ export class Tickets {
     return this.#known.size;
   }
 
-  /** Tickets that somebody came with before they were known. */
+  /** How many came with a ticket before it was known, and wait for it. */
   get awaited(): number {
-    return this.#waiting.size;
+    return this.#awaited;
   }
 
   add({ program, viewing, ticketHash, expiresInMs }: Extract<GateChange, { kind: 'ticket' }>): void {
@@ -57,10 +59,14 @@ export class Tickets {
   /** Whether a ticket is good. One that is not known yet may be on its way: it is waited for. */
   async isGood(program: string, ticket: string, withinMs: number): Promise<boolean> {
     const hash = hashTicket(ticket);
-    if (!this.#known.has(hash) && withinMs > 0 && this.#waiting.size < MAX_WAITED_FOR) await this.#coming(hash, withinMs);
-    const isGood = this.#good(program, this.#known.get(hash));
-    if (!isGood) this.refused++;
-    return isGood;
+    if (!this.#known.has(hash) && withinMs > 0 && this.#awaited < MAX_WAITING) await this.#coming(hash, withinMs);
+    return this.#good(program, this.#known.get(hash)) || this.refuse();
+  }
+
+  /** Counts one that is no good. */
+  refuse(): false {
+    this.refused++;
+    return false;
   }
 
   /** Uses a ticket up. @returns whose it was; undefined if it is unknown, used, expired or another program's */
@@ -84,7 +90,9 @@ export class Tickets {
     const waiting = this.#waiting.get(hash) ?? new Set();
     this.#waiting.set(hash, waiting.add(resolve));
     const cancel = this.#timers.after(withinMs, resolve);
+    this.#awaited++;
     await promise;
+    this.#awaited--;
     cancel();
     waiting.delete(resolve);
     if (waiting.size === 0) this.#waiting.delete(hash);

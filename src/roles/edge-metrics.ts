@@ -34,7 +34,7 @@ export function measureEdge({ metrics }: Host, edge: EdgeFigures): void {
   metrics.gauge('tollcast_media_tickets', 'Media tickets that nobody has come with yet', () => edge.tickets.unused);
   metrics.gauge(
     'tollcast_media_tickets_awaited',
-    'Media tickets that somebody came with before they were known',
+    'Sockets that came before their media ticket was known, and wait for it',
     () => edge.tickets.awaited,
   );
   metrics.total(

@@ -36,6 +36,11 @@ export type ToThread =
   | { readonly type: 'certificate'; readonly certificate: CertificatePair }
   | { readonly type: 'close' };
 
+/** A media thread, as far as it is spoken to. */
+export interface MediaThread {
+  post(message: ToThread): void;
+}
+
 /** To the main thread, in order. */
 export type FromThread =
   | { readonly type: 'listening'; readonly url: string }
@@ -49,6 +54,9 @@ export type FromThread =
   | { readonly type: 'closing' }
   /** As pino wrote it. */
   | { readonly type: 'log'; readonly line: string };
+
+/** What a thread says to the edge that it is a part of. */
+export type ToEdge = Extract<FromThread, { type: 'follow' | 'unfollow' | 'catch-up' | 'claim' | 'delivery' }>;
 
 /** What a media thread says of itself each second; a sign of life as well. */
 export interface ThreadFigures {

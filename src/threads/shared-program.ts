@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { ProgramFeed } from '../edge/program-feed.ts';
 import type { SealedChunk } from '../media/chunk.ts';
 import { KeyframeCache } from '../media/keyframe-cache.ts';
+import type { MediaThread } from './messages.ts';
 import { shared } from './shared-chunk.ts';
-import type { MediaThread } from './viewing-router.ts';
 
 /**
  * One program's chunks for all threads that follow it: put in order once, copied into shared memory once. What joiners need is kept
@@ -58,8 +58,11 @@ export class SharedProgram {
     this.#followers.add(thread);
   }
 
+  /** A thread takes answers in the order of its questions: one that is left open would have it take the next answer for that. */
   unfollow(thread: MediaThread): void {
     this.#followers.delete(thread);
+    for (const asking of this.#asking ?? []) if (asking === thread) this.#say(thread, []);
+    this.#asking = this.#asking?.filter((asking) => asking !== thread);
   }
 
   /** What joiners need, and from then on each chunk in order. */
@@ -88,6 +91,10 @@ export class SharedProgram {
   }
 
   #answer(thread: MediaThread): void {
-    thread.post({ type: 'caught-up', program: this.#program, chunks: [...this.#kept] });
+    this.#say(thread, [...this.#kept]);
+  }
+
+  #say(thread: MediaThread, chunks: readonly SealedChunk[]): void {
+    thread.post({ type: 'caught-up', program: this.#program, chunks });
   }
 }

@@ -2,9 +2,9 @@ import type { Bus, Delivery } from '../bus/bus.ts';
 import type { Clock, Timers } from '../clock.ts';
 import { ANNOUNCE_MS, viewingsGone } from '../edge/leaving.ts';
 import { unreachable } from '../errors.ts';
-import type { FromThread } from './messages.ts';
+import type { MediaThread, ToEdge } from './messages.ts';
 import { SharedProgram } from './shared-program.ts';
-import { type MediaThread, ViewingRouter } from './viewing-router.ts';
+import { ViewingRouter } from './viewing-router.ts';
 
 export interface ThreadedEdgeOptions {
   /** See EdgeOptions. */
@@ -14,9 +14,6 @@ export interface ThreadedEdgeOptions {
   readonly bus: Bus;
   readonly ticketWaitMs: number;
 }
-
-/** What a thread says to it. */
-export type ToEdge = Extract<FromThread, { type: 'follow' | 'unfollow' | 'catch-up' | 'claim' | 'delivery' }>;
 
 /**
  * The main thread's side of an edge whose sockets are in other threads. On the bus it is one edge, of which nobody can tell that it is
@@ -96,7 +93,8 @@ export class ThreadedEdge {
   }
 
   receive(thread: MediaThread, message: ToEdge): void {
-    if (!this.#threads.has(thread)) return;
+    // One that listens on several addresses may be come to on the first before it says that it listens: that is answered, with no.
+    if (!this.#threads.has(thread) && message.type !== 'claim') return;
     switch (message.type) {
       case 'follow':
         this.#follow(message.program).follow(thread);

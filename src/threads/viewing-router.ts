@@ -3,12 +3,8 @@ import type { Clock, Timers } from '../clock.ts';
 import { Tickets } from '../edge/tickets.ts';
 import { unreachable } from '../errors.ts';
 import { hashTicket } from '../tokens/media-ticket.ts';
-import type { ToThread } from './messages.ts';
-
-/** A media thread, as far as it is spoken to. */
-export interface MediaThread {
-  post(message: ToThread): void;
-}
+import type { MediaThread } from './messages.ts';
+import { RoutedViewing } from './routed-viewing.ts';
 
 export interface RouterPorts {
   readonly clock: Clock;
@@ -24,45 +20,15 @@ export interface RouterPorts {
   left(program: string): void;
 }
 
-type Open = Extract<GateChange, { kind: 'open' }>;
-
-/** A thread lets a socket in as soon as it is told that it may. */
-const GRANT_EXPIRES_MS = 10_000;
-/** As many as a viewing has at an edge (edge/delivery.ts). */
-const GATES_KEPT = 3;
-
-/** One viewing, and the one thread at a time that has it. */
-interface Routed {
-  readonly program: string;
-  readonly viewing: string;
-  /** What is open. `catchUp`: granted, and no thread has been told so yet. */
-  opens: readonly Open[];
-  /** Who has it, or has still to say that it let go of it. */
-  thread: MediaThread | undefined;
-  /** That thread was told to let go. */
-  isLeaving: boolean;
-  /** Who is to have it once that thread has let go. */
-  claimant: Claimant | undefined;
-  /** The authority has closed it, and waits for what was sent last. */
-  isClosing: boolean;
-  lastChunkMs: number | undefined;
-}
-
-interface Claimant {
-  readonly thread: MediaThread;
-  readonly ticketHash: string;
-  answer(granted: boolean): void;
-}
-
 /**
  * Who may have what, where one edge is several threads. The kernel chooses the thread that a connection comes to, so a viewing goes to
- * the one that is shown its ticket: that thread claims it, and is told what is open. It belongs to one thread at a time: before the next
- * one has it, the one before has let go and reported all that it served. So every viewing looks to the authority as if one edge had it.
+ * the one that is shown its ticket: that thread claims it, and is told what is open. It belongs to one thread at a time
+ * (routed-viewing.ts). So every viewing looks to the authority as if one edge had it.
  */
 export class ViewingRouter {
   readonly tickets: Tickets;
   readonly #ports: RouterPorts;
-  readonly #viewings = new Map<string, Routed>();
+  readonly #viewings = new Map<string, RoutedViewing>();
   /** How many of them each program has. */
   readonly #watched = new Map<string, number>();
   readonly #threads = new Set<MediaThread>();
@@ -88,19 +54,18 @@ export class ViewingRouter {
   /** A thread has died. What it did not report is not known to have been sent. */
   lost(thread: MediaThread): void {
     this.#threads.delete(thread);
-    for (const routed of [...this.#viewings.values()]) {
-      if (routed.claimant?.thread === thread) this.#refuseClaimant(routed);
-      if (routed.thread === thread) this.#letGo(routed);
-    }
+    for (const routed of [...this.#viewings.values()]) routed.lost(thread);
   }
 
   gate(change: GateChange): void {
     switch (change.kind) {
       case 'ticket':
-        this.#ticket(change);
+        this.tickets.add(change);
+        this.#routed(change).ticketed();
         return;
       case 'open':
-        this.#open(change);
+        this.#ports.confirmed(change.program, change.epoch);
+        this.#routed(change).open(change);
         return;
       case 'close':
         this.#close(change);
@@ -120,10 +85,10 @@ export class ViewingRouter {
       ({ viewing }) => viewing,
     );
     for (const routed of [...this.#viewings.values()]) {
-      const { program, viewing, isClosing } = routed;
+      const { program, viewing } = routed;
       const epochs = new Set(open.get(viewing)?.map(({ epoch }) => epoch));
-      if (epochs.size === 0 && !isClosing) this.gate({ kind: 'close', program, viewing });
-      routed.opens = routed.opens.filter(({ epoch }) => epochs.has(epoch));
+      if (epochs.size === 0 && routed.ending === undefined) this.gate({ kind: 'close', program, viewing });
+      routed.keep(epochs);
     }
     const known = new Set(this.#viewings.keys());
     for (const change of changes) {
@@ -136,156 +101,65 @@ export class ViewingRouter {
   /** A thread was shown a ticket that it does not know. @returns whether the viewing is that thread's now: a ticket is good once */
   async claim(thread: MediaThread, program: string, ticket: string): Promise<boolean> {
     if (!(await this.tickets.isGood(program, ticket, this.#ports.ticketWaitMs))) return false;
+    // One that has died meanwhile uses up nothing.
+    if (!this.#threads.has(thread)) return false;
     const viewing = this.tickets.take(program, ticket);
     const routed = viewing === undefined ? undefined : this.#viewings.get(viewing);
-    if (routed === undefined || !this.#threads.has(thread)) return false;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#refuseClaimant(routed);
-    routed.claimant = { thread, ticketHash: hashTicket(ticket), answer: resolve };
-    if (routed.thread === undefined) this.#grant(routed);
-    return promise;
+    if (routed === undefined) return false;
+    return routed.claim(thread, hashTicket(ticket));
   }
 
   /** What a thread reports, as of this edge. */
   delivered(thread: MediaThread, delivery: Delivery): void {
-    const { edge } = this.#ports;
-    if (delivery.kind === 'served') {
-      for (const [viewing, , toMs] of delivery.spans) this.#sent(viewing, toMs);
-      this.#ports.deliver({ ...delivery, edge });
-      return;
+    const { edge, deliver } = this.#ports;
+    switch (delivery.kind) {
+      case 'served':
+        for (const [viewing, , toMs] of delivery.spans) this.#viewings.get(viewing)?.sent(toMs);
+        deliver({ ...delivery, edge });
+        return;
+      case 'too-slow':
+        if (this.#viewings.get(delivery.viewing)?.isWith(thread)) deliver({ ...delivery, edge });
+        return;
+      case 'closed':
+        this.#viewings.get(delivery.viewing)?.letGo(thread, delivery.lastChunkMs);
+        return;
+      default:
+        unreachable(delivery);
     }
-    const routed = this.#viewings.get(delivery.viewing);
-    if (routed?.thread !== thread) return;
-    if (delivery.kind === 'too-slow') {
-      if (!routed.isLeaving) this.#ports.deliver({ ...delivery, edge });
-    } else if (routed.isLeaving) {
-      this.#sent(delivery.viewing, delivery.lastChunkMs);
-      this.#letGo(routed);
-    }
-  }
-
-  #ticket(change: Extract<GateChange, { kind: 'ticket' }>): void {
-    const routed = this.#routed(change);
-    this.tickets.add(change);
-    this.#refuseClaimant(routed);
-    this.#demand(routed);
-  }
-
-  #open(change: Open): void {
-    const routed = this.#routed(change);
-    const others = routed.opens.filter(({ epoch }) => epoch !== change.epoch);
-    const granted = routed.opens.some(({ epoch, catchUp }) => epoch === change.epoch && catchUp);
-    routed.opens = [...others, { ...change, catchUp: change.catchUp || granted }].slice(-GATES_KEPT);
-    this.#ports.confirmed(change.program, change.epoch);
-    if (routed.thread === undefined || routed.isLeaving) return;
-    routed.thread.post({ type: 'gate', change });
-    this.#given(routed);
   }
 
   #close({ viewing }: Extract<GateChange, { kind: 'close' }>): void {
     this.tickets.forget(viewing);
     const routed = this.#viewings.get(viewing);
-    if (routed === undefined) {
-      this.#ports.deliver({ edge: this.#ports.edge, kind: 'closed', viewing });
-      return;
-    }
-    routed.opens = [];
-    routed.isClosing = true;
-    this.#refuseClaimant(routed);
-    if (routed.thread === undefined) this.#closed(routed);
-    else this.#demand(routed);
+    if (routed === undefined) this.#ports.deliver({ edge: this.#ports.edge, kind: 'closed', viewing });
+    else routed.end('closed');
   }
 
-  /** Threads forget what they have of a program, reported. Those that were told to close a viewing before say so first. */
+  /** Threads forget what they have of a program. Of each viewing they say before that they let go of it. */
   #ended(change: Extract<GateChange, { kind: 'ended' }>): void {
-    for (const thread of this.#threads) thread.post({ type: 'gate', change });
     for (const routed of [...this.#viewings.values()])
-      if (routed.program === change.program && !routed.isClosing) {
-        this.#refuseClaimant(routed);
-        this.#forget(routed);
+      if (routed.program === change.program && routed.ending !== 'closed') {
+        this.tickets.forget(routed.viewing);
+        routed.end('ended');
       }
+    for (const thread of this.#threads) thread.post({ type: 'gate', change });
   }
 
-  /** A viewing that is told of anew is no longer being closed: whoever waited for that has gone on. */
-  #routed({ program, viewing }: { readonly program: string; readonly viewing: string }): Routed {
+  #routed({ program, viewing }: { readonly program: string; readonly viewing: string }): RoutedViewing {
     const known = this.#viewings.get(viewing);
-    if (known !== undefined) {
-      known.isClosing = false;
-      return known;
-    }
-    const routed: Routed = {
-      program,
-      viewing,
-      opens: [],
-      thread: undefined,
-      isLeaving: false,
-      claimant: undefined,
-      isClosing: false,
-      lastChunkMs: undefined,
-    };
+    if (known !== undefined) return known;
+    const routed = new RoutedViewing(program, viewing, (gone) => this.#gone(gone));
     this.#viewings.set(viewing, routed);
     this.#watched.set(program, (this.#watched.get(program) ?? 0) + 1);
     return routed;
   }
 
-  /** Has the thread that has it let go of it. */
-  #demand(routed: Routed): void {
-    const { thread, isLeaving, program, viewing } = routed;
-    if (thread === undefined || isLeaving) return;
-    routed.isLeaving = true;
-    thread.post({ type: 'gate', change: { kind: 'close', program, viewing } });
-  }
-
-  /** No thread has it. */
-  #letGo(routed: Routed): void {
-    routed.thread = undefined;
-    routed.isLeaving = false;
-    if (routed.isClosing) this.#closed(routed);
-    else if (routed.claimant !== undefined) this.#grant(routed);
-  }
-
-  #grant(routed: Routed): void {
-    const { claimant, program, viewing, lastChunkMs } = routed;
-    if (claimant === undefined) return;
-    const { thread, ticketHash } = claimant;
-    routed.claimant = undefined;
-    routed.thread = thread;
-    const ticket = { kind: 'ticket', program, viewing, ticketHash, expiresInMs: GRANT_EXPIRES_MS } as const;
-    thread.post({ type: 'gate', change: lastChunkMs === undefined ? ticket : { ...ticket, lastChunkMs } });
-    for (const change of routed.opens) thread.post({ type: 'gate', change });
-    this.#given(routed);
-    claimant.answer(true);
-  }
-
   /** All that a thread should have open. */
   #opensOf(thread: MediaThread): readonly GateChange[] {
-    const its = [...this.#viewings.values()].filter((routed) => routed.thread === thread && !routed.isLeaving);
-    return its.flatMap(({ opens }) => opens);
+    return [...this.#viewings.values()].filter((routed) => routed.isWith(thread)).flatMap(({ opens }) => opens);
   }
 
-  /** A catch-up is granted once, whichever thread is told of it: one that this does not use is forgotten with what else it had. */
-  #given(routed: Routed): void {
-    routed.opens = routed.opens.map((open) => (open.catchUp ? { ...open, catchUp: false } : open));
-  }
-
-  #refuseClaimant(routed: Routed): void {
-    routed.claimant?.answer(false);
-    routed.claimant = undefined;
-  }
-
-  #sent(viewing: string, atMs: number | undefined): void {
-    const routed = this.#viewings.get(viewing);
-    if (routed !== undefined && atMs !== undefined) routed.lastChunkMs = Math.max(atMs, routed.lastChunkMs ?? atMs);
-  }
-
-  #closed(routed: Routed): void {
-    this.#forget(routed);
-    const { viewing, lastChunkMs } = routed;
-    const { edge } = this.#ports;
-    this.#ports.deliver({ edge, kind: 'closed', viewing, ...(lastChunkMs === undefined ? {} : { lastChunkMs }) });
-  }
-
-  #forget({ viewing, program }: Routed): void {
+  #gone({ program, viewing, ending, lastChunkMs }: RoutedViewing): void {
     this.#viewings.delete(viewing);
     const others = (this.#watched.get(program) ?? 0) - 1;
     if (others > 0) this.#watched.set(program, others);
@@ -293,5 +167,8 @@ export class ViewingRouter {
       this.#watched.delete(program);
       this.#ports.left(program);
     }
+    if (ending !== 'closed') return;
+    const { edge } = this.#ports;
+    this.#ports.deliver({ edge, kind: 'closed', viewing, ...(lastChunkMs === undefined ? {} : { lastChunkMs }) });
   }
 }

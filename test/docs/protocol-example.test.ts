@@ -19,6 +19,7 @@ import { proofKey, provePossession } from '../../src/keys/possession.ts';
 import { SFrameOpener, SFrameSealer } from '../../src/sframe/node.ts';
 import { CHUNK_SUITE } from '../../src/sframe/suites.ts';
 import { splitMediaMessage } from '../../src/viewer/media-message.ts';
+import { payloadOf } from '../edge/payload-of.ts';
 import { pathOf, section } from './page.ts';
 
 /** Lines `name = value`, whose value may go on in indented lines. */
@@ -180,7 +181,7 @@ describe('the worked example, recomputed by Tollcast', () => {
       const bytes = Buffer.concat([flags, sealer.seal(counter, flags, hex(`${name} plaintext`))]);
       return { epoch: epoch(), counter, flags: flags[0] ?? 0, bytes };
     });
-    expect(encodeMediaMessage(chunks).payload).toEqual(hex('message'));
+    expect(payloadOf(encodeMediaMessage(chunks))).toEqual(hex('message'));
   });
 
   test('the viewer splits it and opens its chunks', () => {

@@ -1,11 +1,12 @@
 /**
  * Loaded into a relay by a test (NODE_OPTIONS): writes how many sockets each media thread has to the file that MEDIA_THREAD_SOCKETS
- * names, and has the first of them throw at SIGUSR2.
+ * names, and has the first of them do what MEDIA_THREAD_FATE says at SIGUSR2: `throws`, `exits` or `hangs`.
  */
 import { renameSync, writeFileSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, parentPort, threadName } from 'node:worker_threads';
 
 const sockets = new Map();
+const fate = process.env.MEDIA_THREAD_FATE;
 let first;
 
 if (isMainThread) {
@@ -21,5 +22,11 @@ if (isMainThread) {
       renameSync(`${file}.new`, file);
     });
   });
-  process.on('SIGUSR2', () => first.postMessage({ type: 'nonsense' }));
+  // A thread throws at a message that it does not know.
+  process.on('SIGUSR2', () => first.postMessage({ type: fate }));
+} else if (threadName.startsWith('media ')) {
+  parentPort.on('message', ({ type }) => {
+    if (type === 'exits') process.exit();
+    while (type === 'hangs');
+  });
 }

@@ -1,71 +1,15 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { publishFile } from '../../src/ingest/publisher.ts';
 import { ViewerClient } from '../../src/viewer/viewer-client.ts';
 import { missing, picture, SLACK_MS } from '../cheats/picture.ts';
 import { freePort } from './free-port.ts';
-import { RawViewer } from './raw-viewer.ts';
-import { RelayProcess, Scratch, signedToken, tollcast, until } from './relay-process.ts';
+import { type Fate, MediaThreadsSite, PROGRAM } from './media-threads-site.ts';
+import type { RawViewer } from './raw-viewer.ts';
+import { RelayProcess, Scratch, tollcast, until } from './relay-process.ts';
 
-/** A keyframe every 2 s. */
-const CLIP = fileURLToPath(new URL('../../config/demo/clip.flv', import.meta.url));
-const PROBE = new URL('./media-thread-probe.mjs', import.meta.url);
 const VIEWERS = 30;
-const PROGRAM = 'news';
 const TARIFF = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
-
-/** A relay with media threads, on the air. */
-class Site {
-  readonly scratch = new Scratch();
-  relay!: RelayProcess;
-  readonly #onAir = new AbortController();
-  #publishing: Promise<void> = Promise.resolve();
-
-  async start(mediaThreads: number): Promise<void> {
-    this.relay = await RelayProcess.start(
-      this.scratch,
-      { keys: { periodMs: 2_500 }, viewers: { mediaThreads, mediaPort: 0 } },
-      { NODE_OPTIONS: `--import ${PROBE.href}`, MEDIA_THREAD_SOCKETS: this.scratch.file('sockets') },
-    );
-    const { publishUrl } = await this.relay.addProgram(PROGRAM);
-    const { signal } = this.#onAir;
-    this.#publishing = publishFile(CLIP, publishUrl, { loop: true, signal }).catch(() => undefined);
-    await until(() => this.relay.isLive(), 'on the air');
-  }
-
-  async close(): Promise<void> {
-    this.#onAir.abort();
-    await this.#publishing;
-    await this.relay.stop();
-    this.scratch[Symbol.dispose]();
-  }
-
-  token(viewer: string): Promise<string> {
-    return signedToken(this.relay.data, PROGRAM, viewer);
-  }
-
-  async watch(viewer: string): Promise<RawViewer> {
-    const raw = new RawViewer(this.relay.httpUrl);
-    await raw.watch(PROGRAM, await this.token(viewer));
-    await until(() => raw.chunks.length > 5, `chunks came to ${viewer}`).catch((error) => {
-      throw new Error(`${error}\n${JSON.stringify(raw.messages)}\n${this.relay.log}`);
-    });
-    return raw;
-  }
-
-  /** Sockets that each thread has. */
-  get sockets(): readonly number[] {
-    return Object.values(JSON.parse(readFileSync(this.scratch.file('sockets'), 'utf8')) as Record<string, number>);
-  }
-
-  async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.relay.httpUrl}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1]);
-  }
-}
 
 /** Its chunks come in the order of their counters, and none twice. */
 function expectInOrder({ chunks }: RawViewer): void {
@@ -83,10 +27,10 @@ const stopped = async (viewer: RawViewer) => {
 };
 
 describe('media threads', () => {
-  let site: Site;
+  let site: MediaThreadsSite;
 
   beforeEach(() => {
-    site = new Site();
+    site = new MediaThreadsSite();
   });
 
   afterEach(() => site.close());
@@ -172,42 +116,46 @@ describe('media threads', () => {
     expect((await site.relay.charges()).map(({ viewings }) => viewings.length)).toEqual([1, 1, 1]);
   }, 60_000);
 
-  test('one that throws is said and started again; its viewers are back by themselves, in the same viewings', async () => {
-    await site.start(2);
-    const viewers = await Promise.all(
-      Array.from({ length: 12 }, async (_, at) => {
-        const base = site.relay.httpUrl;
-        const [viewings, media] = [new Set<string>(), { ms: 0 }];
-        const observer = {
-          admitted: ({ viewing }: { viewing: string }) => viewings.add(viewing),
-          media: () => {
-            media.ms = Date.now();
-          },
-        };
-        const token = await site.token(`viewer-${at}`);
-        const client = ViewerClient.start({ base, token, program: PROGRAM, tariff: TARIFF, observer });
-        await until(() => media.ms > 0, 'a picture');
-        return { client, viewings, media };
-      }),
-    );
-    await until(() => site.sockets.reduce((sum, each) => sum + each, 0) === 12, 'all sockets are reported');
-    const [hit = 0] = site.sockets;
-    expect(hit).toBeGreaterThan(0);
-    process.kill(site.relay.pid, 'SIGUSR2');
-    await until(() => site.relay.log.includes('a media thread has died'), 'it is said');
-    const diedMs = Date.now();
-    await until(() => viewers.every(({ media }) => media.ms > diedMs + 1_000), 'everybody has a picture again');
-    await until(async () => (await fetch(`${site.relay.httpUrl}/readyz`)).status === 200, 'ready again');
-    await until(() => site.sockets.length === 2 && site.sockets.reduce((sum, each) => sum + each, 0) === 12, 'all are back');
-    expect(await site.metric('tollcast_edge_viewings')).toBe(12);
-    for (const { viewings } of viewers) expect(viewings.size).toBe(1);
-    expect(site.relay.log.match(/a media thread has died/g)).toHaveLength(1);
-    await Promise.all(viewers.map(({ client }) => client.stop()));
-    const charges = await site.relay.charges();
-    expect(charges.map(({ endedBy, viewings }) => [endedBy, viewings.length])).toEqual(charges.map(() => ['stopped', 1]));
-    expect(charges).toHaveLength(12);
-    expect(await tollcast('ledger', 'verify', '--data', site.relay.data)).toMatchObject({ code: 0 });
-  }, 90_000);
+  test.each<Fate>(['throws', 'exits', 'hangs'])(
+    'one that %s is said and started again; its viewers are back by themselves, in the same viewings',
+    async (fate) => {
+      await site.start(2, fate);
+      const viewers = await Promise.all(
+        Array.from({ length: 12 }, async (_, at) => {
+          const base = site.relay.httpUrl;
+          const [viewings, media] = [new Set<string>(), { ms: 0 }];
+          const observer = {
+            admitted: ({ viewing }: { viewing: string }) => viewings.add(viewing),
+            media: () => {
+              media.ms = Date.now();
+            },
+          };
+          const token = await site.token(`viewer-${at}`);
+          const client = ViewerClient.start({ base, token, program: PROGRAM, tariff: TARIFF, observer });
+          await until(() => media.ms > 0, 'a picture');
+          return { client, viewings, media };
+        }),
+      );
+      await until(() => site.sockets.reduce((sum, each) => sum + each, 0) === 12, 'all sockets are reported');
+      const [hit = 0] = site.sockets;
+      expect(hit).toBeGreaterThan(0);
+      site.hit();
+      await until(() => site.relay.log.includes('a media thread has died'), 'it is said');
+      const diedMs = Date.now();
+      await until(() => viewers.every(({ media }) => media.ms > diedMs + 1_000), 'everybody has a picture again');
+      await until(async () => (await fetch(`${site.relay.httpUrl}/readyz`)).status === 200, 'ready again');
+      await until(() => site.sockets.length === 2 && site.sockets.reduce((sum, each) => sum + each, 0) === 12, 'all are back');
+      expect(await site.metric('tollcast_edge_viewings')).toBe(12);
+      for (const { viewings } of viewers) expect(viewings.size).toBe(1);
+      expect(site.relay.log.match(/a media thread has died/g)).toHaveLength(1);
+      await Promise.all(viewers.map(({ client }) => client.stop()));
+      const charges = await site.relay.charges();
+      expect(charges.map(({ endedBy, viewings }) => [endedBy, viewings.length])).toEqual(charges.map(() => ['stopped', 1]));
+      expect(charges).toHaveLength(12);
+      expect(await tollcast('ledger', 'verify', '--data', site.relay.data)).toMatchObject({ code: 0 });
+    },
+    90_000,
+  );
 
   test('end in order: viewings in the ledger, viewers told, 0 within 5 s', async () => {
     await site.start(2);

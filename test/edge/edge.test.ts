@@ -65,3 +65,19 @@ test('a viewing that a snapshot has goes on, and one that it has not is over', a
   expect([goesOn(), isOver()]).toEqual([1, 0]);
   expect(deliveries).toContainEqual({ edge: 'e1', kind: 'closed', viewing: 'v2' });
 });
+
+test('what is no ticket by its form is refused and counted, and nobody is asked for it', async () => {
+  const asked: string[] = [];
+  const time = new FakeTime();
+  const claim = async (_: string, ticket: string) => asked.push(ticket) > 0;
+  const thread = new Edge({ edge: 'thread', clock: time, timers: time, limits, bus, ticketWaitMs: 1_000, claim });
+  const ticket = newTicket();
+  const others = ['', 'none', ticket.slice(1), `${ticket}A`, `${ticket}\n`, ` ${ticket.slice(1)}`, `${ticket.slice(1)}=`];
+  for (const other of [...others, 'A'.repeat(5_000)]) expect(await thread.knows('news', other)).toBe(false);
+  expect([asked, time.waiting, thread.totals.refusedTickets]).toEqual([[], 0, 8]);
+  const known = thread.knows('news', ticket);
+  expect(asked).toEqual([ticket]);
+  await Promise.resolve();
+  time.advance(1_000);
+  expect(await known).toBe(false);
+});

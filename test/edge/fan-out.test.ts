@@ -8,6 +8,7 @@ import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
 import { FakeTime } from '../media/fake-time.ts';
+import { payloadOf } from './payload-of.ts';
 
 const LIMITS: FanOutLimits = {
   maxSocketBytes: 1_000,
@@ -23,8 +24,8 @@ class FakeSocket implements MediaSocket {
   isOpen = true;
   closed: string | undefined;
 
-  send({ payload }: MediaMessage): void {
-    this.messages.push(payload);
+  send(message: MediaMessage): void {
+    this.messages.push(payloadOf(message));
   }
 
   close(_code: number, reason: string): void {

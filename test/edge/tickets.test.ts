@@ -52,3 +52,14 @@ test('of one that was used or is void nothing is left to do', () => {
   tickets.forget('v1');
   expect(time.waiting).toBe(0);
 });
+
+test('10,000 wait at once and no more, though they all come with one ticket', async () => {
+  const waiting = Array.from({ length: 10_000 }, () => tickets.isGood('news', ticket, 1_000));
+  expect(tickets.awaited).toBe(10_000);
+  expect(await tickets.isGood('news', newTicket(), 1_000)).toBe(false);
+  expect(await tickets.isGood('news', ticket, 1_000)).toBe(false);
+  tickets.add(ofTicket);
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set([true]));
+  expect(tickets.awaited).toBe(0);
+  expect(time.waiting).toBe(1);
+});

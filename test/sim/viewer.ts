@@ -3,6 +3,7 @@ import type { ViewingSession } from '../../src/authority/viewing-session.ts';
 import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
+import { payloadOf } from '../edge/payload-of.ts';
 import { openUpdate, proofOf, resumeOf } from './exchange.ts';
 import type { Random } from './random.ts';
 import type { SimTime } from './time.ts';
@@ -276,7 +277,8 @@ export class SimMediaSocket implements MediaSocket {
     this.#detach = detach;
   }
 
-  send({ payload }: MediaMessage): void {
+  send(message: MediaMessage): void {
+    const payload = payloadOf(message);
     if (this.#clogged) this.bufferedBytes += payload.length;
     this.#world.sentMedia(this, payload);
   }

@@ -97,3 +97,16 @@ test('a thread that cannot listen when it is started again is said, and tried ag
   time.advance(400);
   await until(() => threads.notReady() === undefined, 'both are there again');
 });
+
+test('a thread that died is not started again once they leave', async () => {
+  await until(() => threads.figures.connections === 0, 'figures');
+  time.advance(11_000);
+  await until(() => lines.length === 2, 'both are said to be dead');
+  const { url } = threads;
+  await threads.leave();
+  expect(time.waiting).toBe(0);
+  time.advance(60_000);
+  await threads.close();
+  expect(await fetch(`${url}/healthz`).catch(() => 'nobody is there')).toBe('nobody is there');
+  expect(threads.notReady()).toBe('media thread 1 of 2 is not there');
+});

@@ -8,12 +8,12 @@ import type { MediaMessage } from '../../src/edge/media-message.ts';
 import type { MediaSocket } from '../../src/edge/media-socket.ts';
 import { Flag, type SealedChunk } from '../../src/media/chunk.ts';
 import { CACHE_LIMITS } from '../../src/media/keyframe-cache.ts';
-import type { FromThread, ToThread } from '../../src/threads/messages.ts';
-import { type ThreadBus, threadBus } from '../../src/threads/thread-bus.ts';
-import { ThreadedEdge, type ToEdge } from '../../src/threads/threaded-edge.ts';
-import type { MediaThread } from '../../src/threads/viewing-router.ts';
+import type { MediaThread, ToEdge, ToThread } from '../../src/threads/messages.ts';
+import { ThreadedEdge } from '../../src/threads/threaded-edge.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
+import { payloadOf } from '../edge/payload-of.ts';
 import { FakeTime } from '../media/fake-time.ts';
+import { ThreadEdge } from './thread-edge.ts';
 
 class FakeSocket implements MediaSocket {
   readonly isOpen = true;
@@ -21,7 +21,8 @@ class FakeSocket implements MediaSocket {
   got = '';
   closed: string | undefined;
 
-  send({ payload }: MediaMessage): void {
+  send(message: MediaMessage): void {
+    const payload = payloadOf(message);
     for (let at = 0; at < payload.length; at += 4 + payload.readUInt32BE(at))
       this.got += payload.toString('latin1', at + 5, at + 6);
   }
@@ -42,31 +43,20 @@ async function admitted(edge: Edge, ticket: string): Promise<FakeSocket | undefi
 
 /** An edge at the other end of a port, as a media thread has it, and what crosses that port. */
 class Thread implements MediaThread {
-  readonly edge: Edge;
   readonly #ports: { readonly main: MessagePort; readonly here: MessagePort };
-  readonly #bus: ThreadBus;
+  readonly #end: ThreadEdge;
   /** Of chunks that came here. */
   readonly memory: ArrayBufferLike[] = [];
 
   constructor(time: FakeTime, carrier: ThreadedEdge) {
     const { port1: main, port2: here } = new MessageChannel();
     this.#ports = { main, here };
-    this.#bus = threadBus((message: FromThread) => here.postMessage(message));
+    this.#end = new ThreadEdge(time, LIMITS, (message) => here.postMessage(message));
     main.on('message', (message: ToEdge) => carrier.receive(this, message));
-    here.on('message', (message: Parameters<ThreadBus['receive']>[0]) => {
+    here.on('message', (message: ToThread) => {
       if (message.type === 'chunk') this.memory.push(message.chunk.bytes.buffer);
-      this.#bus.receive(message);
+      this.#end.receive(message);
     });
-    this.edge = new Edge({
-      edge: 'thread',
-      clock: time,
-      timers: time,
-      bus: this.#bus,
-      ticketWaitMs: 0,
-      claim: this.#bus.claim,
-      limits: LIMITS,
-    });
-    carrier.joined(this);
   }
 
   post(message: ToThread): void {
@@ -74,7 +64,7 @@ class Thread implements MediaThread {
   }
 
   admits(ticket: string): Promise<FakeSocket | undefined> {
-    return admitted(this.edge, ticket);
+    return admitted(this.#end.edge, ticket);
   }
 
   close(): void {
@@ -97,6 +87,7 @@ beforeEach(() => {
   bus.deliveries.subscribe((delivery) => deliveries.push(delivery));
   carrier = new ThreadedEdge({ edge: 'e1', clock: time, timers: time, bus, ticketWaitMs: 0 });
   threads = [new Thread(time, carrier), new Thread(time, carrier)];
+  for (const thread of threads) carrier.joined(thread);
 });
 
 afterEach(() => {
@@ -282,10 +273,41 @@ describe('an edge in several threads', () => {
     expect(asked).toBe(2);
   });
 
+  test('a broadcast that ends before it is here leaves nothing behind that keeps the next one from a thread', async () => {
+    const [first] = threads;
+    const { promise: never } = Promise.withResolvers<never>();
+    const { catchUp } = bus.chunks;
+    bus.chunks.catchUp = () => never;
+    await first.admits(ticketFor('v1'));
+    open('v1');
+    await settled();
+    bus.gates.publish('e1', { kind: 'ended', program: 'news' });
+    await settled();
+    expect(carrier.programs).toBe(0);
+    bus.chunks.catchUp = catchUp;
+    const ticket = ticketFor('v2');
+    open('v2');
+    const socket = await first.admits(ticket);
+    await settled();
+    send('P', Flag.preamble);
+    send('K', Flag.keyframe);
+    await settled();
+    expect(socket?.got).toBe('PK');
+  });
+
   test('a shared ticket is good once, whichever threads it is shown to', async () => {
     const ticket = ticketFor('v1');
     const admitted = await Promise.all([...threads, ...threads].map((thread) => thread.admits(ticket)));
     expect(admitted.filter((socket) => socket !== undefined)).toHaveLength(1);
+  });
+
+  test('whoever comes to a thread that is not there yet is not let in, and not kept waiting', async () => {
+    const early = new Thread(time, carrier);
+    threads.push(early);
+    const ticket = ticketFor('v1');
+    expect(await early.admits(ticket)).toBeUndefined();
+    carrier.joined(early);
+    expect(await early.admits(ticket)).toBeDefined();
   });
 
   test('a thread that dies leaves its viewings to the others', async () => {

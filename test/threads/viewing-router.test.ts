@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Delivery, GateChange } from '../../src/bus/bus.ts';
-import type { ToThread } from '../../src/threads/messages.ts';
-import { type MediaThread, ViewingRouter } from '../../src/threads/viewing-router.ts';
+import type { MediaThread, ToThread } from '../../src/threads/messages.ts';
+import { ViewingRouter } from '../../src/threads/viewing-router.ts';
 import { hashTicket, newTicket } from '../../src/tokens/media-ticket.ts';
 import { FakeTime } from '../media/fake-time.ts';
 
@@ -106,6 +106,18 @@ describe('the router of viewings to threads', () => {
     expect(await never).toBe(false);
   });
 
+  test('a thread that dies while it claims, or is not there yet, uses up no ticket', async () => {
+    router = routerWith(1_000);
+    router.joined(one);
+    const ticket = newTicket();
+    const claims = [router.claim(one, 'news', ticket), router.claim(two, 'news', ticket)];
+    router.lost(one);
+    router.gate({ kind: 'ticket', program: 'news', viewing: 'v1', ticketHash: hashTicket(ticket), expiresInMs: 15_000 });
+    expect(await Promise.all(claims)).toEqual([false, false]);
+    router.joined(two);
+    expect(await router.claim(two, 'news', ticket)).toBe(true);
+  });
+
   test('a new ticket has the thread let go at once, and the next one has the viewing only then; a catch-up is given once', async () => {
     open('v1', 1, true);
     await router.claim(one, 'news', ticketFor('v1'));
@@ -195,14 +207,36 @@ describe('the router of viewings to threads', () => {
     expect(router.viewings).toBe(2);
   });
 
-  test('the end of a broadcast is told to all threads, and forgotten is all but what is being closed', async () => {
-    for (const viewing of ['v1', 'v2']) await router.claim(one, 'news', ticketFor(viewing));
+  test('the end of a broadcast is told to all threads, and all is forgotten once they have let go of it', async () => {
+    for (const viewing of ['v1', 'v2', 'v3']) await router.claim(one, 'news', ticketFor(viewing));
     close('v1');
+    ticketFor('v3');
+    const ticket = ticketFor('v4');
     router.gate({ kind: 'ended', program: 'news' });
-    expect([one.told.at(-1), two.told.at(-1), router.viewings]).toEqual(['ended news', 'ended news', 1]);
-    letsGo(one, 'v1', 4);
+    expect(one.told.slice(-4)).toEqual(['close v1', 'close v3', 'close v2', 'ended news']);
+    expect([two.told, router.viewings, router.tickets.unused]).toEqual([['ended news'], 3, 0]);
+    expect(await router.claim(two, 'news', ticket)).toBe(false);
+    for (const viewing of ['v1', 'v3', 'v2']) letsGo(one, viewing, 4);
     expect(deliveries).toEqual([{ edge: 'e1', kind: 'closed', viewing: 'v1', lastChunkMs: 4 }]);
     expect([router.viewings, left]).toEqual([0, ['news']]);
+  });
+
+  test('that a thread let go from before the end of a broadcast is not believed of what it has after', async () => {
+    await router.claim(one, 'news', ticketFor('v1'));
+    ticketFor('v1');
+    router.gate({ kind: 'ended', program: 'news' });
+    const again = router.claim(one, 'news', ticketFor('v1'));
+    await Promise.resolve();
+    expect(one.told).toEqual(['ticket v1', 'close v1', 'ended news']);
+    letsGo(one, 'v1', 7);
+    expect(await again).toBe(true);
+    const claimed = router.claim(two, 'news', ticketFor('v1'));
+    await Promise.resolve();
+    expect([one.told.slice(3), two.told]).toEqual([['ticket v1 after 7', 'close v1'], ['ended news']]);
+    letsGo(one, 'v1', 9);
+    expect(await claimed).toBe(true);
+    expect(two.told).toEqual(['ended news', 'ticket v1 after 9']);
+    expect(deliveries).toEqual([]);
   });
 
   test('after gates were missed, what is not told is closed, and what was granted here is not granted again', async () => {
