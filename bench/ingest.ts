@@ -5,8 +5,8 @@ import { Flag } from '../src/media/chunk.ts';
 import { RawViewer } from '../test/e2e/raw-viewer.ts';
 import { RelayProcess, Scratch, signedToken, until } from '../test/e2e/relay-process.ts';
 import { chunksIn } from '../test/e2e/wire-chunk.ts';
+import { COLOURS, plot } from '../test/plot/plot.ts';
 import { sample } from '../test/soak/series.ts';
-import { curves } from './curves.ts';
 import { HelperProcess } from './helper-process.ts';
 import type { PeerKind, PeerReport } from './ingest-peer.ts';
 import type { PublishersOptions, PublishersReport } from './publishers.ts';
@@ -50,7 +50,7 @@ export const ingest: Benchmark = async (options) => {
     note(`${publishers} broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`);
     rows.push(await row(`${publishers}`, publishers, 'real-time', window, options));
   }
-  const plot = plotOf(rows);
+  const drawn = plotOf(rows);
   note('one broadcaster, as fast as it is read');
   rows.push(await row('1, as fast as it goes', 1, 'unpaced', window, options));
   return {
@@ -66,19 +66,27 @@ export const ingest: Benchmark = async (options) => {
       'unread KB at most',
     ],
     rows,
-    plot,
+    plot: drawn,
   };
 };
 
 const plotOf = (rows: readonly (readonly (string | number)[])[]): string => {
   const column = (at: number) => rows.map((row): [number, number] => [Number(row[0]), Number(row[at])]);
-  return curves({
+  return plot({
     title: 'CPU seconds for each gigabyte that broadcasters send',
-    xLabel: `broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`,
-    curves: [
-      { name: 'node-media-server, unencrypted', colour: '#8a8a8a', points: column(5) },
-      { name: 'Tollcast', colour: '#2f6fb5', points: column(3) },
-      { name: 'floor: reads only', colour: '#c8641a', points: column(4) },
+    x: {
+      label: `broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`,
+      scale: 'log',
+      ticks: column(0).map(([publishers]) => publishers),
+    },
+    panels: [
+      {
+        curves: [
+          { name: 'node-media-server, unencrypted', colour: COLOURS.grey, points: column(5) },
+          { name: 'Tollcast', colour: COLOURS.blue, points: column(3) },
+          { name: 'floor: reads only', colour: COLOURS.orange, points: column(4) },
+        ],
+      },
     ],
   });
 };
