@@ -100,10 +100,12 @@ async function rowsToLimit(window: Window, { smoke, settings, note }: BenchmarkO
     });
     if (taken === undefined) return undefined;
     const sentShare = (taken.gbitPerSecond * 1e9) / (broadcasters * BITS_PER_SECOND);
-    const tried = { ...taken, broadcasters, sentShare, delayP50Ms: quantile(delaysMs, 0.5) };
+    const { gbitPerSecond, cpuShare, cpuSecondsPerGb, backlogBytes } = taken;
+    // Where a system does not tell, all threads are what one has at most.
+    const mainThreadShare = Number.isNaN(taken.mainThreadShare) ? cpuShare : taken.mainThreadShare;
+    const tried = { ...taken, broadcasters, mainThreadShare, sentShare, delayP50Ms: quantile(delaysMs, 0.5) };
     const verdict = verdictOn(tried);
-    note(`${broadcasters} broadcasters: ${verdict}, main thread ${(taken.mainThreadShare * 100).toFixed(0)} %`);
-    const { gbitPerSecond, cpuShare, cpuSecondsPerGb, backlogBytes, mainThreadShare } = taken;
+    note(`${broadcasters} broadcasters: ${verdict}, main thread ${(mainThreadShare * 100).toFixed(0)} %`);
     const delays = [tried.delayP50Ms, quantile(delaysMs, 0.99)];
     rows.push([
       `${broadcasters}`,
