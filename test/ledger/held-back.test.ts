@@ -20,14 +20,18 @@ const entry: fc.Arbitrary<Entry> = fc.oneof(
   },
   viewing.map((of): Entry => ({ kind: 'viewing-ended', viewing: of, reason: 'stopped', atMs: 9 })),
 );
-const started: Entry = { kind: 'broadcast-started', program: 'p', broadcast: 'b' };
-const history = fc
-  .array(fc.tuple(fc.constantFrom('relay', 'later'), entry), { maxLength: 60 })
-  .map((entries) =>
-    [['relay', started] as const, ...entries].map(
-      ([boot, made], index): Projectable => ({ seq: index + 1, boot, monoMs: index, wallMs: index, entry: made }),
-    ),
-  );
+type Made = readonly [boot: string, entry: Entry];
+const opening: readonly Made[] = [
+  ['relay', { kind: 'broadcast-started', program: 'p', broadcast: 'b' }],
+  ['relay', consent('v1', 'ann')],
+  ['relay', consent('v2', 'bob')],
+];
+const boot = fc.oneof({ weight: 4, arbitrary: fc.constant('relay') }, fc.constant('later'));
+const history = fc.array(fc.tuple(boot, entry), { maxLength: 60 }).map(historyOf);
+
+function historyOf(made: readonly Made[]): Projectable[] {
+  return [...opening, ...made].map(([boot, entry], index) => ({ seq: index + 1, boot, monoMs: index, wallMs: index, entry }));
+}
 
 /** What the projections are after `project` was given all of it. */
 function tablesBy(make: (db: Database.Database) => Projector, batches: readonly (readonly Projectable[])[]): unknown {
@@ -40,6 +44,15 @@ function tablesBy(make: (db: Database.Database) => Projector, batches: readonly 
   return tables;
 }
 
+const serving = (...spans: [fromMs: number, toMs: number][]): Made[] =>
+  spans.map(([fromMs, toMs]) => ['relay', { kind: 'served', program: 'p', epoch: 1, spans: [['v1', fromMs, toMs]] }]);
+
+const oneByOne = (entries: readonly Projectable[]): unknown =>
+  tablesBy(
+    projector,
+    entries.map((each) => [each]),
+  );
+
 describe('a history whose receipts and served time are written late', () => {
   test.each([
     { maxViewings: 100, maxReceipts: 100 },
@@ -48,15 +61,25 @@ describe('a history whose receipts and served time are written late', () => {
   ])('gives what its entries give one by one, holding back $maxViewings viewings and $maxReceipts receipts', (limits) => {
     fc.assert(
       fc.property(history, (entries) => {
-        const late = tablesBy((db) => historyProjector(db, limits), [entries]);
-        expect(late).toEqual(
-          tablesBy(
-            projector,
-            entries.map((each) => [each]),
-          ),
-        );
+        expect(tablesBy((db) => historyProjector(db, limits), [entries])).toEqual(oneByOne(entries));
       }),
       { numRuns: 200 },
     );
+  });
+
+  test.each<[string, Made[]]>([
+    [
+      'a receipt is repeated',
+      [
+        ['relay', receipt('v1', 1)],
+        ['relay', receipt('v1', 1)],
+      ],
+    ],
+    ['served time ends before it begins, and goes on', serving([9, 4], [9, 20], [15, 30])],
+    ['served time lies before what is known', serving([20, 30], [5, 10], [8, 12], [30, 40])],
+    ['served time lies within what is known', serving([0, 30], [5, 10], [30, 40])],
+  ])('gives the same where %s', (_what, made) => {
+    const entries = historyOf(made);
+    expect(tablesBy((db) => historyProjector(db), [entries])).toEqual(oneByOne(entries));
   });
 });
