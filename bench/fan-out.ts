@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { curves } from './curves.ts';
+import { COLOURS, plot } from '../test/plot/plot.ts';
 import { Drain } from './drain.ts';
 import { Floor } from './floor.ts';
 import { HelperProcess } from './helper-process.ts';
@@ -61,13 +61,17 @@ export const fanOut: Benchmark = async (options) => {
       'pictures lost',
     ],
     rows,
-    plot: curves({
+    plot: plot({
       title: 'CPU seconds of the server for each GB delivered',
-      xLabel: 'viewers',
-      curves: [
-        { name: 'node-media-server, unencrypted', colour: '#8a8a8a', points: column(rows, 4) },
-        { name: 'Tollcast', colour: '#2f6fb5', points: column(rows, 1) },
-        { name: 'floor: writes only', colour: '#c8641a', points: column(rows, 2) },
+      x: { label: 'viewers', scale: 'log', ticks: rows.map(([viewers = 0]) => viewers).sort((a, b) => a - b) },
+      panels: [
+        {
+          curves: [
+            { name: 'node-media-server, unencrypted', colour: COLOURS.grey, points: column(rows, 4) },
+            { name: 'Tollcast', colour: COLOURS.blue, points: column(rows, 1) },
+            { name: 'floor: writes only', colour: COLOURS.orange, points: column(rows, 2) },
+          ],
+        },
       ],
     }),
   };

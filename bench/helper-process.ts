@@ -22,6 +22,10 @@ export class HelperProcess<Report> implements AsyncDisposable {
     return new HelperProcess(child, await HelperProcess.#reported<Report>(child, script));
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   async ask(): Promise<Report> {
     this.#child.send({});
     this.report = await HelperProcess.#reported<Report>(this.#child, 'a helper');

@@ -1,46 +1,15 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { ledgerFile } from '../src/ledger/database.ts';
-import { addProgram } from '../src/ledger/programs.ts';
-import { Flag } from '../src/media/chunk.ts';
-import { RawViewer } from '../test/e2e/raw-viewer.ts';
-import { RelayProcess, Scratch, signedToken, until } from '../test/e2e/relay-process.ts';
-import { chunksIn } from '../test/e2e/wire-chunk.ts';
-import { sample } from '../test/soak/series.ts';
-import { curves } from './curves.ts';
-import { HelperProcess } from './helper-process.ts';
-import type { PeerKind, PeerReport } from './ingest-peer.ts';
-import type { PublishersOptions, PublishersReport } from './publishers.ts';
+import { COLOURS, plot } from '../test/plot/plot.ts';
+import { type Attempt, limitOf, verdictOn } from './ingest-limit.ts';
+import { ofPeer, ofRelay, type Window } from './ingest-load.ts';
+import type { PublishersOptions } from './publishers.ts';
 import { quantile } from './quantile.ts';
-import { merged } from './settings.ts';
-import { BITS_PER_SECOND, hostMs, picturesIn } from './stamped-stream.ts';
+import { BITS_PER_SECOND } from './stamped-stream.ts';
 import type { Benchmark, BenchmarkOptions } from './table.ts';
-
-const tariff = { pricePerMinute: '0.60', currency: 'EUR', incrementSeconds: 1 };
-
-/** What a server under test is, for a while. */
-interface Served {
-  readonly port: number;
-  readonly speaks: PublishersOptions['speaks'];
-  readonly streams: readonly string[];
-  cpuSeconds(): Promise<number>;
-}
-
-interface Window {
-  readonly warmUpMs: number;
-  readonly forMs: number;
-}
-
-interface Taken {
-  readonly gbitPerSecond: number;
-  readonly cpuSecondsPerGb: number;
-  /** Of one core. */
-  readonly cpuShare: number;
-  readonly backlogBytes: number;
-}
 
 /**
  * How many broadcasters one relay takes: CPU from RTMP to sealed chunks, beside a floor that reads the same bytes and forgets them, and
- * beside node-media-server. One viewer's pictures tell the delay. The last row is one broadcaster as fast as it is read.
+ * beside node-media-server. One viewer's pictures tell the delay. Then one broadcaster as fast as it is read; and more and more of them,
+ * of the relay alone, up to as many as it takes.
  */
 export const ingest: Benchmark = async (options) => {
   const { smoke, note } = options;
@@ -50,9 +19,10 @@ export const ingest: Benchmark = async (options) => {
     note(`${publishers} broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`);
     rows.push(await row(`${publishers}`, publishers, 'real-time', window, options));
   }
-  const plot = plotOf(rows);
+  const drawn = plotOf(rows);
   note('one broadcaster, as fast as it is read');
   rows.push(await row('1, as fast as it goes', 1, 'unpaced', window, options));
+  rows.push(...(await rowsToLimit(window, options)));
   return {
     columns: [
       'broadcasters',
@@ -64,21 +34,31 @@ export const ingest: Benchmark = async (options) => {
       'delay p50 ms',
       'delay p99 ms',
       'unread KB at most',
+      'main thread %',
+      'limit',
     ],
     rows,
-    plot,
+    plot: drawn,
   };
 };
 
 const plotOf = (rows: readonly (readonly (string | number)[])[]): string => {
   const column = (at: number) => rows.map((row): [number, number] => [Number(row[0]), Number(row[at])]);
-  return curves({
+  return plot({
     title: 'CPU seconds for each gigabyte that broadcasters send',
-    xLabel: `broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`,
-    curves: [
-      { name: 'node-media-server, unencrypted', colour: '#8a8a8a', points: column(5) },
-      { name: 'Tollcast', colour: '#2f6fb5', points: column(3) },
-      { name: 'floor: reads only', colour: '#c8641a', points: column(4) },
+    x: {
+      label: `broadcasters of ${BITS_PER_SECOND / 1e6} Mbit/s`,
+      scale: 'log',
+      ticks: column(0).map(([publishers]) => publishers),
+    },
+    panels: [
+      {
+        curves: [
+          { name: 'node-media-server, unencrypted', colour: COLOURS.grey, points: column(5) },
+          { name: 'Tollcast', colour: COLOURS.blue, points: column(3) },
+          { name: 'floor: reads only', colour: COLOURS.orange, points: column(4) },
+        ],
+      },
     ],
   });
 };
@@ -104,86 +84,44 @@ async function row(
     // What is sent as fast as it goes is not stamped when it is sent.
     ...(pace === 'real-time' ? [quantile(delaysMs, 0.5), quantile(delaysMs, 0.99)] : ['', '']),
     ours.backlogBytes / 1_000,
+    ours.mainThreadShare * 100,
+    '',
   ];
 }
 
-async function ofRelay(
-  publishers: number,
-  pace: PublishersOptions['pace'],
-  window: Window,
-  delaysMs: number[],
-  { settings, profile }: BenchmarkOptions,
-): Promise<Taken> {
-  using scratch = new Scratch();
-  const config = { rtmp: { port: 0, maxConnectionsPerAddress: publishers }, log: { level: 'warn' } };
-  const env = profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
-  const relay = await RelayProcess.start(scratch, merged(config, settings), env);
-  try {
-    const streams = Array.from({ length: publishers }, (_, index) => {
-      const name = `program-${index}`;
-      return `${name}?key=${addProgram(ledgerFile(relay.data), { name, title: name, tariff }).streamKey}`;
+/** A row for each number that is tried, and one that says how many it takes. */
+async function rowsToLimit(window: Window, { smoke, settings, note }: BenchmarkOptions) {
+  const rows: (string | number)[][] = [];
+  const attempt = async (broadcasters: number): Promise<Attempt | undefined> => {
+    note(`${broadcasters} broadcasters, on the way to what the relay takes`);
+    const delaysMs: number[] = [];
+    const taken = await ofRelay(broadcasters, 'real-time', window, delaysMs, { settings }).catch((error: unknown) => {
+      note(`${broadcasters} broadcasters could not begin: ${error}`);
     });
-    const cpuSeconds = async () => (await sample(relay.httpUrl, 0)).cpuSeconds;
-    const port = Number(new URL(relay.rtmpUrl).port);
-    const served: Served = { port, speaks: 'rtmp', streams, cpuSeconds };
-    return await taken(served, pace, window, async () => {
-      if (pace === 'real-time') await watch(relay, 'program-0', delaysMs);
-    });
-  } finally {
-    await relay.stop();
-  }
-}
-
-/** Has a viewer note how old each picture is when it is decrypted. */
-async function watch(relay: RelayProcess, program: string, delaysMs: number[]): Promise<void> {
-  const viewer = new RawViewer(relay.httpUrl);
-  await until(() => relay.isLive(), 'the broadcast is live');
-  await viewer.watch(program, await signedToken(relay.data, program, 'ann'));
-  const media = await until(() => viewer.media, 'the viewer has its media socket');
-  media.on('message', (message: Buffer) => {
-    for (const chunk of chunksIn(message)) {
-      if (chunk.flags & Flag.preamble) continue;
-      for (const { sentMs } of picturesIn(viewer.open(chunk))) delaysMs.push(hostMs() - sentMs);
-    }
-  });
-  await until(() => viewer.chunks.length > 0, 'the viewer has a picture');
-  // What it joined with was old already.
-  delaysMs.length = 0;
-}
-
-async function ofPeer(kind: PeerKind, publishers: number, pace: PublishersOptions['pace'], window: Window): Promise<Taken> {
-  await using peer = await HelperProcess.start<PeerReport>('ingest-peer.ts', kind);
-  return await taken(
-    {
-      port: peer.report.port,
-      speaks: kind === 'discard' ? 'bytes' : 'rtmp',
-      streams: Array.from({ length: publishers }, (_, index) => `stream-${index}`),
-      cpuSeconds: async () => (await peer.ask()).cpuSeconds,
-    },
-    pace,
-    window,
-  );
-}
-
-async function taken(
-  { port, speaks, streams, cpuSeconds }: Served,
-  pace: PublishersOptions['pace'],
-  { warmUpMs, forMs }: Window,
-  whenPublished = async () => {},
-): Promise<Taken> {
-  const options: PublishersOptions = { port, streams, speaks, pace };
-  await using publishers = await HelperProcess.start<PublishersReport>('publishers.ts', JSON.stringify(options));
-  await pause(warmUpMs);
-  await whenPublished();
-  const [fromMs, fromCpu, from] = [performance.now(), await cpuSeconds(), await publishers.ask()];
-  await pause(forMs);
-  const [toMs, toCpu, to] = [performance.now(), await cpuSeconds(), await publishers.ask()];
-  const gigabytes = (to.sentBytes - from.sentBytes) / 1e9;
-  const seconds = (toMs - fromMs) / 1_000;
-  return {
-    gbitPerSecond: (gigabytes * 8) / seconds,
-    cpuSecondsPerGb: (toCpu - fromCpu) / gigabytes,
-    cpuShare: (toCpu - fromCpu) / seconds,
-    backlogBytes: Math.max(from.backlogBytes, to.backlogBytes),
+    if (taken === undefined) return undefined;
+    const sentShare = (taken.gbitPerSecond * 1e9) / (broadcasters * BITS_PER_SECOND);
+    const { gbitPerSecond, cpuShare, cpuSecondsPerGb, backlogBytes } = taken;
+    // Where a system does not tell, all threads are what one has at most.
+    const mainThreadShare = Number.isNaN(taken.mainThreadShare) ? cpuShare : taken.mainThreadShare;
+    const tried = { ...taken, broadcasters, mainThreadShare, sentShare, delayP50Ms: quantile(delaysMs, 0.5) };
+    const verdict = verdictOn(tried);
+    note(`${broadcasters} broadcasters: ${verdict}, main thread ${(mainThreadShare * 100).toFixed(0)} %`);
+    const delays = [tried.delayP50Ms, quantile(delaysMs, 0.99)];
+    rows.push([
+      `${broadcasters}`,
+      gbitPerSecond,
+      cpuShare * 100,
+      cpuSecondsPerGb,
+      '',
+      '',
+      ...delays,
+      backlogBytes / 1_000,
+      mainThreadShare * 100,
+      verdict,
+    ]);
+    return tried;
   };
+  const limit = await limitOf(attempt, smoke ? { from: 2, most: 4 } : { from: 100, most: 3_200 });
+  const [title, by] = limit === undefined ? ['at most', 'not found'] : [`at most ${limit.broadcasters}`, `by ${limit.by}`];
+  return [...rows, [title, ...Array<string>(9).fill(''), by]];
 }

@@ -1,4 +1,4 @@
-import { curves } from './curves.ts';
+import { COLOURS, plot } from '../test/plot/plot.ts';
 import { echoed } from './echo.ts';
 import { quantile, timesOf } from './quantile.ts';
 import { ofRelay, windowOf } from './relay-load.ts';
@@ -30,15 +30,18 @@ export const latency: Benchmark = async (options) => {
       const { count, p50Ms, p90Ms, p99Ms, maxMs } = timesOf(delays);
       return [title, count, p50Ms, p90Ms, p99Ms, maxMs, lost];
     }),
-    plot: curves({
+    plot: plot({
       title: 'Share of pictures that a viewer has decrypted after so many milliseconds',
-      xLabel: 'ms',
-      xs: [0.1, 0.3, 1, 3, 10, 30, 100, 300],
-      curves: measured.map(({ title, delays }, at) => ({
-        name: title,
-        colour: ['#c8641a', '#2f6fb5', '#5a8f3c', '#8a8a8a'][at % 4] ?? '#222',
-        points: SHARES.map((share): [number, number] => [quantile(delays, share), share]),
-      })),
+      x: { label: 'ms', scale: 'log', ticks: [0.1, 0.3, 1, 3, 10, 30, 100, 300] },
+      panels: [
+        {
+          curves: measured.map(({ title, delays }, at) => ({
+            name: title,
+            colour: [COLOURS.orange, COLOURS.blue, COLOURS.green, COLOURS.grey][at % 4] ?? '#222',
+            points: SHARES.map((share): [number, number] => [quantile(delays, share), share]),
+          })),
+        },
+      ],
     }),
   };
 };

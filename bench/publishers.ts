@@ -19,6 +19,8 @@ export interface PublishersReport {
   readonly sentBytes: number;
   /** The most that waits unsent for one of them. */
   readonly backlogBytes: number;
+  /** The most by which one of them was late to send since the report before, of those that go as cameras do. */
+  readonly lateMs: number;
 }
 
 /** How often those are looked for whose next message is due. */
@@ -28,17 +30,23 @@ const BLOCK_MS = 2_000;
 
 async function publish({ port, streams, speaks, pace, bitsPerSecond = BITS_PER_SECOND }: PublishersOptions): Promise<void> {
   const sockets: Socket[] = [];
-  for (const [index, stream] of streams.entries()) {
+  let lateMs = 0;
+  const sentLate = (ms: number) => {
+    lateMs = Math.max(lateMs, ms);
+  };
+  const publishing = streams.map(async (stream, index) => {
     const socket = speaks === 'rtmp' ? await published(port, stream) : await connected(port);
     sockets.push(socket);
     if (pace === 'unpaced') pour(socket, bitsPerSecond);
     // Not all of them have a picture at the same moment.
-    else play(socket, bitsPerSecond, (index * 997) % BLOCK_MS);
-  }
+    else play(socket, bitsPerSecond, (index * 997) % BLOCK_MS, sentLate);
+  });
+  await Promise.all(publishing);
   const report = () => {
     const sentBytes = sockets.reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0);
     const backlogBytes = Math.max(...sockets.map(({ writableLength }) => writableLength));
-    process.send?.({ sentBytes, backlogBytes } satisfies PublishersReport);
+    process.send?.({ sentBytes, backlogBytes, lateMs } satisfies PublishersReport);
+    lateMs = 0;
   };
   process.on('message', report);
   process.on('disconnect', () => process.exit());
@@ -58,11 +66,13 @@ async function connected(port: number): Promise<Socket> {
   return socket;
 }
 
-function play(socket: Socket, bitsPerSecond: number, phaseMs: number): void {
+function play(socket: Socket, bitsPerSecond: number, phaseMs: number, sentLate: (ms: number) => void): void {
   const stream = new StampedStream(bitsPerSecond);
   socket.write(stream.opening);
   const beganMs = performance.now() + phaseMs;
   setInterval(() => {
+    const nowMs = performance.now() - beganMs;
+    if (stream.dueMs <= nowMs) sentLate(nowMs - stream.dueMs);
     while (beganMs + stream.dueMs <= performance.now()) socket.write(stream.next());
   }, TICK_MS);
 }

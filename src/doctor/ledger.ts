@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { systemCode, TollcastError } from '../errors.ts';
-import { entryHash } from '../ledger/chain.ts';
+import { entryHashHex } from '../ledger/chain.ts';
 import { ledgerFile, openToRead } from '../ledger/database.ts';
 import { pagesAfter } from '../ledger/entries.ts';
 import { refuseHalfRestored } from '../ledger/half-restored.ts';
@@ -108,11 +108,11 @@ function verifyTail(file: string): ReturnType<typeof verifyLedger> {
       const { seq, kind } = entry;
       if (before === undefined || seq !== before.seq + 1)
         return { ok: false, at: 'entry', seq, kind, what: 'entries before it are missing' };
-      if (!entryHash(before.hash, entry).equals(entry.hash))
+      if (entryHashHex(before.hash, entry) !== entry.hash)
         return { ok: false, at: 'entry', seq, kind, what: 'its boot, times, kind or body do not give its hash' };
       before = entry;
     }
-    const head = before === undefined ? { seq: 0, hash: '' } : { seq: before.seq, hash: before.hash.toString('hex') };
+    const head = before === undefined ? { seq: 0, hash: '' } : { seq: before.seq, hash: before.hash };
     return { ok: true, entries: entries.length, head };
   } finally {
     db.close();

@@ -43,7 +43,7 @@ export function chainWriter(db: Database.Database): ChainWriter {
       seq += 1;
       const link = { seq, boot, monoMs, wallMs, kind: entry.kind, body };
       const hash = entryHash(previous, link);
-      insert({ ...link, hash });
+      insert(link, hash);
       previous = hash;
       return { seq, hash };
     });

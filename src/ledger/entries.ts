@@ -22,8 +22,10 @@ export const CREATE_ENTRIES = `
     BEGIN SELECT raise(ABORT, 'entries are append-only'); END;
 `;
 
+/** As it is read. */
 export interface StoredEntry extends Link {
-  readonly hash: Buffer;
+  /** Hex. */
+  readonly hash: string;
 }
 
 /** The last entry's place and hash; 0 and the genesis hash while there is none. */
@@ -32,7 +34,7 @@ export interface Head {
   readonly hash: Uint8Array;
 }
 
-const COLUMNS = 'seq, boot, mono_ms AS monoMs, wall_ms AS wallMs, kind, body, hash';
+const COLUMNS = 'seq, boot, mono_ms AS monoMs, wall_ms AS wallMs, kind, body, lower(hex(hash)) AS hash';
 const MAX_PAGE_ENTRIES = 1_000;
 const MAX_PAGE_CHARS = 1 << 20;
 
@@ -42,11 +44,16 @@ export function headReader(db: Database.Database): () => Head {
   return () => select.get() ?? { seq: 0, hash: GENESIS };
 }
 
-export function entryInserter(db: Database.Database): (entry: StoredEntry) => void {
+export function entryInserter(db: Database.Database): (link: Link, hash: Buffer) => void {
   const insert = db.prepare('INSERT INTO entries (seq, boot, mono_ms, wall_ms, kind, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)');
-  return (entry) => {
-    insert.run(entry.seq, entry.boot, entry.monoMs, entry.wallMs, entry.kind, entry.body, entry.hash);
+  return ({ seq, boot, monoMs, wallMs, kind, body }, hash) => {
+    insert.run(seq, boot, monoMs, wallMs, kind, body, hash);
   };
+}
+
+/** The entries after `seq`, in order, one at a time. Until the last was read or the iterator was returned, the connection cannot write. */
+export function entriesAfter(db: Database.Database, seq: number): IterableIterator<StoredEntry> {
+  return db.prepare<[number], StoredEntry>(`SELECT ${COLUMNS} FROM entries WHERE seq > ? ORDER BY seq`).iterate(seq);
 }
 
 /**

@@ -1,15 +1,15 @@
 import Database from 'better-sqlite3';
 import { messageOf } from '../errors.ts';
-import { entryHash, GENESIS } from './chain.ts';
+import { entryHashHex, GENESIS_HEX } from './chain.ts';
 import { openToRead } from './database.ts';
-import { pagesAfter, type StoredEntry } from './entries.ts';
+import { entriesAfter, type StoredEntry } from './entries.ts';
 import { parseEntry } from './entry-json.ts';
 import { CREATE_PROJECTIONS, PROJECTIONS } from './projection-tables.ts';
-import { type Projectable, projector } from './projections.ts';
+import { historyProjector, type Projectable } from './projections.ts';
 import { isStorageTrouble } from './storage-error.ts';
 
-/** Receipts come in the order of epochs and are kept in that of viewings: without this, each would reread a page. */
-const REBUILD_CACHE_KIB = 64 << 10;
+const REBUILD_CACHE_KIB = 16 << 10;
+const PROGRESS_ENTRIES = 1_000;
 
 /** The ledger is whole. Whoever notes `head` can later prove that nothing up to it was cut off or made anew. */
 export interface Verified {
@@ -38,7 +38,7 @@ export interface VerifyOptions {
 
 /**
  * Recomputes the chain and makes the projections anew, in a temporary database, to compare them with the stored ones. Reads one
- * snapshot, changes nothing, and needs the memory of one page of entries, so that it may run beside the relay.
+ * snapshot, changes nothing, and needs the memory of one entry and of the viewings that are open, so that it may run beside the relay.
  *
  * A chain alone cannot show that its last entries were cut off: that shows by the projections, or by a `noted` head.
  *
@@ -52,6 +52,7 @@ export function verifyLedger(file: string, { onProgress, noted }: VerifyOptions 
     rebuilt.pragma('journal_mode = OFF');
     rebuilt.pragma(`cache_size = -${REBUILD_CACHE_KIB}`);
     rebuilt.exec(CREATE_PROJECTIONS);
+    rebuilt.exec('BEGIN');
     stored.exec('BEGIN');
     const chain = verifyChain(stored, rebuilt, onProgress ?? (() => {}), noted);
     return chain.ok ? (verifyProjections(stored, rebuilt) ?? chain) : chain;
@@ -71,22 +72,32 @@ function verifyChain(
   noted: NotedHead | undefined,
 ): Verified | Fault {
   const total = stored.prepare<[], { count: number }>('SELECT count(*) AS count FROM entries').get()?.count ?? 0;
-  const project = projector(rebuilt);
-  const projectPage = rebuilt.transaction((page: readonly Projectable[]) => project(page));
-  let seq = 0;
-  let hash: Uint8Array = GENESIS;
-  for (const page of pagesAfter(stored, 0)) {
-    const read: Projectable[] = [];
-    for (const [index, entry] of page.entries()) {
-      const result = verifyEntry(entry, seq, hash, page[index + 1], noted);
-      if (!result.ok) return result;
-      read.push(result.entry);
-      seq = entry.seq;
-      hash = entry.hash;
-    }
-    projectPage(read);
-    onProgress(seq, total);
+  let result: Verified | Fault | undefined;
+  function* whole(): Generator<Projectable> {
+    result = yield* wholeEntries(stored, noted, (done) => onProgress(done, total));
   }
+  historyProjector(rebuilt)(whole());
+  if (result === undefined) throw new Error('the entries were not read to their end');
+  return result;
+}
+
+/** Each entry up to the first that is not as it should be; returns what is wrong with that one. */
+function* wholeEntries(
+  stored: Database.Database,
+  noted: NotedHead | undefined,
+  onProgress: (doneEntries: number) => void,
+): Generator<Projectable, Verified | Fault> {
+  let seq = 0;
+  let hash = GENESIS_HEX;
+  for (const entry of entriesAfter(stored, 0)) {
+    const result = verifyEntry(entry, seq, hash, noted, stored);
+    if (!result.ok) return result;
+    yield result.entry;
+    seq = entry.seq;
+    hash = entry.hash;
+    if (seq % PROGRESS_ENTRIES === 0) onProgress(seq);
+  }
+  onProgress(seq);
   if (noted !== undefined && noted.seq > seq) {
     return {
       ok: false,
@@ -96,26 +107,27 @@ function verifyChain(
       what: `the ledger ends at ${seq}; it reached to ${noted.seq} once`,
     };
   }
-  return { ok: true, entries: seq, head: { seq, hash: Buffer.from(hash).toString('hex') } };
+  return { ok: true, entries: seq, head: { seq, hash } };
 }
 
 function verifyEntry(
-  stored: StoredEntry,
+  entry: StoredEntry,
   previousSeq: number,
-  previousHash: Uint8Array,
-  next: StoredEntry | undefined,
+  previousHash: string,
   noted: NotedHead | undefined,
+  stored: Database.Database,
 ): { ok: true; entry: Projectable } | Fault {
-  const { seq, boot, monoMs, wallMs, kind, body, hash } = stored;
+  const { seq, boot, monoMs, wallMs, kind, body, hash } = entry;
   const fault = (what: string): Fault => ({ ok: false, at: 'entry', seq, kind, what });
   if (seq !== previousSeq + 1) return fault(`entries ${previousSeq + 1} to ${seq - 1} before it are missing`);
-  const computed = entryHash(previousHash, stored);
-  if (!computed.equals(hash)) {
+  const computed = entryHashHex(previousHash, entry);
+  if (computed !== hash) {
     // The entry after it was chained to the true hash, and tells which of the two was changed.
-    const onlyHash = next?.seq === seq + 1 && entryHash(computed, next).equals(next.hash);
+    const [next] = entriesAfter(stored, seq);
+    const onlyHash = computed !== undefined && next?.seq === seq + 1 && entryHashHex(computed, next) === next.hash;
     return fault(onlyHash ? 'its hash was changed' : 'its boot, times, kind or body do not give its hash');
   }
-  if (noted?.seq === seq && noted.hash !== computed.toString('hex')) {
+  if (noted?.seq === seq && noted.hash !== computed) {
     return fault('its hash is not the one that was noted: the chain up to it was made anew');
   }
   const parsed = parseEntry(kind, body);

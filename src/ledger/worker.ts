@@ -186,7 +186,7 @@ function pendingOf({ kinds, bodies, monoMs }: Batch): Pending[] {
 
 function readForeign({ seq, boot, monoMs, wallMs, kind, body, hash }: StoredEntry): Entered[] {
   const parsed = parseEntry(kind, body);
-  if (parsed.ok) return [{ seq, boot, monoMs, wallMs, entry: parsed.entry, hash: hash.toString('hex') }];
+  if (parsed.ok) return [{ seq, boot, monoMs, wallMs, entry: parsed.entry, hash }];
   post({ type: 'unreadable', seq, kind, what: parsed.what });
   return [];
 }

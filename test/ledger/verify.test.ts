@@ -1,10 +1,9 @@
-import { copyFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, statSync, writeSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type Database from 'better-sqlite3';
 import fc from 'fast-check';
-import { entryHash, GENESIS } from '../../src/ledger/chain.ts';
+import { entryHash, GENESIS, type Link } from '../../src/ledger/chain.ts';
 import { appendNow } from '../../src/ledger/chain-writer.ts';
-import type { StoredEntry } from '../../src/ledger/entries.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import { type NotedHead, type Verified, verifyLedger } from '../../src/ledger/verify.ts';
 import { manualClock, newLedgerFile, tamper } from './support.ts';
@@ -43,9 +42,7 @@ function tampered(change: (db: Database.Database) => void): string {
 function rechain(db: Database.Database): void {
   let previous: Uint8Array = GENESIS;
   const all = db
-    .prepare<[], StoredEntry>(
-      'SELECT seq, boot, mono_ms AS monoMs, wall_ms AS wallMs, kind, body, hash FROM entries ORDER BY seq',
-    )
+    .prepare<[], Link>('SELECT seq, boot, mono_ms AS monoMs, wall_ms AS wallMs, kind, body FROM entries ORDER BY seq')
     .all();
   const update = db.prepare('UPDATE entries SET hash = ? WHERE seq = ?');
   for (const entry of all) {
@@ -102,6 +99,14 @@ describe('verification', () => {
     expect(verifyLedger(file)).toMatchObject({ at: 'entry', seq: 77, what: 'its hash was changed' });
   });
 
+  test.each([2n ** 53n, -(2n ** 63n), 2n ** 63n - 1n])(
+    'names the entry that has a time of %d ms, more than a number holds',
+    (ms) => {
+      const file = tampered((db) => db.prepare('UPDATE entries SET mono_ms = ? WHERE seq IN (76, 77)').run(ms));
+      expect(verifyLedger(file)).toMatchObject({ at: 'entry', seq: 76, what: expect.stringContaining('do not give its hash') });
+    },
+  );
+
   test('names the entry before which others are missing', () => {
     const file = tampered((db) => db.exec('DELETE FROM entries WHERE seq BETWEEN 50 AND 59'));
     expect(verifyLedger(file)).toMatchObject({ at: 'entry', seq: 60, what: 'entries 50 to 59 before it are missing' });
@@ -154,13 +159,24 @@ describe('verification', () => {
     expect(verifyLedger(file)).toMatchObject({ at: 'entry', seq: 77, what: expect.stringContaining('epoch') });
   });
 
+  test('says so of a file whose pages make no sense', () => {
+    const file = tampered((db) => db.pragma('wal_checkpoint(TRUNCATE)'));
+    const pageBytes = 4_096;
+    const handle = openSync(file, 'r+');
+    writeSync(handle, Buffer.alloc(20 * pageBytes, 0xff), 0, 20 * pageBytes, statSync(file).size - 30 * pageBytes);
+    closeSync(handle);
+    expect(verifyLedger(file)).toMatchObject({ ok: false, at: 'file' });
+  });
+
   test.each([
     ['boot', 'UPDATE boot SET last_ms = last_ms + 1000'],
     ['broadcast', "UPDATE broadcast SET ended_ms = 5, ended_by = 'x'"],
     ['epoch', 'DELETE FROM epoch'],
     ['viewing', "UPDATE viewing SET viewer = 'bob'"],
+    ['viewing', 'ALTER TABLE viewing DROP COLUMN ended_by'],
     ['receipt', 'UPDATE receipt SET at_ms = at_ms + 1 WHERE epoch = 1000'],
     ['served', 'INSERT INTO served VALUES (5, 0, 100)'],
+    ['encryptor', "INSERT INTO encryptor VALUES ('facility', '[]', '')"],
     ['program', "INSERT INTO program VALUES ('x', 'X', '{}', '')"],
   ])('finds a change in the projection %s', (table, sql) => {
     expect(verifyLedger(tampered((db) => db.exec(sql)))).toMatchObject({ at: 'projection', table });

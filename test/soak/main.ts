@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ProgressLine } from '../../src/cli/progress-line.ts';
-import { plot } from './plot.ts';
+import { plotOf } from './plot.ts';
 import { csv } from './series.ts';
 import { soak } from './soak.ts';
 
@@ -37,13 +37,13 @@ const result = await soak({
     );
     if (out === undefined || samples.length % 12 !== 0) return;
     writeFileSync(join(out, 'soak.csv'), csv(samples));
-    writeFileSync(join(out, 'soak.svg'), plot(samples, title));
+    writeFileSync(join(out, 'soak.svg'), plotOf(samples, title));
   },
 });
 progress.clear();
 if (out !== undefined) {
   writeFileSync(join(out, 'soak.csv'), csv(result.samples));
-  writeFileSync(join(out, 'soak.svg'), plot(result.samples, title));
+  writeFileSync(join(out, 'soak.svg'), plotOf(result.samples, title));
 }
 
 const print = (line: string): unknown => process.stdout.write(`${line}\n`);

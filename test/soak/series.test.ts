@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { plot } from './plot.ts';
+import { plotOf } from './plot.ts';
 import { csv, type Sample, verdicts } from './series.ts';
 
 const MIB = 1 << 20;
@@ -48,6 +48,6 @@ describe('a soak', () => {
   test('is written as a table and drawn as curves', () => {
     const samples = run();
     expect(csv(samples).split('\n')).toHaveLength(samples.length + 2);
-    expect(plot(samples, 'title')).not.toMatch(/NaN|Infinity|undefined/);
+    expect(plotOf(samples, 'title')).not.toMatch(/NaN|Infinity|undefined/);
   });
 });
