@@ -238,14 +238,13 @@ export class Authority {
       token: token.id,
       watch: request.jws,
     } as const;
-    this.#ports.ledger
-      .append(consent, PATIENCE_MS)
-      .catch((error) =>
-        this.#ports.log.error(
-          { err: error },
-          'a consent was not recorded, and its viewing is not billed: see the errors of the ledger before this',
-        ),
+    this.#ports.ledger.append(consent, PATIENCE_MS).catch((error) => {
+      session.entryLost();
+      this.#ports.log.error(
+        { err: error },
+        'a consent was not recorded, and its viewing is not billed: see the errors of the ledger before this',
       );
+    });
     session.attach(channel, watch.agreeKey, false);
     broadcast.joined(session);
     return session;

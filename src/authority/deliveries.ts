@@ -31,11 +31,10 @@ export class Deliveries {
     const sessions = new Set(spans.flatMap(([viewing]) => this.#ports.viewing(viewing) ?? []));
     const counted = spans.flatMap((span) => this.#counted(edge, span));
     if (counted.length > 0)
-      ledger
-        .append({ kind: 'served', program, epoch, spans: counted.map(([...span]) => span) })
-        .catch((error) =>
-          log.error({ err: error }, 'served time was not recorded, and is not billed: see the errors of the ledger before this'),
-        );
+      ledger.append({ kind: 'served', program, epoch, spans: counted.map(([...span]) => span) }).catch((error) => {
+        for (const session of sessions) session.entryLost();
+        log.error({ err: error }, 'served time was not recorded, and is not billed: see the errors of the ledger before this');
+      });
     for (const [viewing, fromMs, toMs] of counted) this.#ports.viewing(viewing)?.served(fromMs, toMs);
     for (const session of sessions) if (credit.isUsedUp(session)) session.dispatch({ type: 'end', reason: 'credit-exhausted' });
   }

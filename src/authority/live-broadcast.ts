@@ -38,6 +38,7 @@ export class LiveBroadcast {
   readonly #ring: KeyRing;
   readonly #epochs = new EpochTimes();
   readonly #spread: UpdateSpread<ViewingSession>;
+  readonly #viewingPorts: ViewingPorts;
   #encryptor: Encryptor;
   readonly #started = Promise.withResolvers<void>();
   #away = false;
@@ -55,6 +56,7 @@ export class LiveBroadcast {
     this.#ring = new KeyRing(ports.exchange.proofKey);
     this.#spread = new UpdateSpread(ports.clock, ports.timers);
     this.#schedule = new ScheduleRunner(lastEpoch, ports.rules, ports.clock, ports.timers, (command) => this.#carryOut(command));
+    this.#viewingPorts = this.#portsOfViewings();
   }
 
   /** Who has its keys. */
@@ -172,7 +174,7 @@ export class LiveBroadcast {
   }
 
   admit(terms: ViewingTerms): ViewingSession {
-    const session = new ViewingSession(terms, this.#ports.random(), this.#viewingPorts());
+    const session = new ViewingSession(terms, this.#ports.random(), this.#viewingPorts);
     this.#audience.add(session);
     return session;
   }
@@ -265,7 +267,7 @@ export class LiveBroadcast {
     }
   }
 
-  #viewingPorts(): ViewingPorts {
+  #portsOfViewings(): ViewingPorts {
     return {
       ...this.#ports,
       ring: this.#ring,

@@ -30,6 +30,8 @@ export class ViewingSession {
   readonly #keys: KeyUpdates;
   #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
   readonly #deadline: AnswerDeadline;
+  /** All that its bill is made of is in the ledger, or on its way there. */
+  #isWhole = true;
   /** The newest epoch whose key this viewing was given. */
   #newestGiven = 0;
 
@@ -191,7 +193,7 @@ export class ViewingSession {
         return;
       case 'record-start':
         this.#meter.start(command.atMs);
-        void this.#record({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs });
+        void this.#recordStart(command.atMs);
         this.tell(this.#ports.ticket(this));
         return;
       case 'open-gate':
@@ -250,6 +252,21 @@ export class ViewingSession {
     this.tell({ type: 'confirmed', epoch, started, usage: this.usage() });
   }
 
+  async #recordStart(atMs: number): Promise<void> {
+    const entered = await this.#record({ kind: 'viewing-started', viewing: this.id, atMs });
+    if (entered !== undefined) return;
+    this.entryLost();
+    this.#ports.log.error(
+      { viewing: this.id },
+      'the start of a viewing was not recorded, and it is not billed: see the errors of the ledger before this',
+    );
+  }
+
+  /** Something that its bill is made of will never be in the ledger. */
+  entryLost(): void {
+    this.#isWhole = false;
+  }
+
   async #end(reason: EndReason, atMs: number): Promise<void> {
     this.#meter.end(atMs);
     this.#ports.settled(atMs);
@@ -260,7 +277,7 @@ export class ViewingSession {
     cancel();
     this.#ports.ended(this, reason);
     // Before the end is durable, a receipt that came before it may not be either: the bill will count that, this figure does not.
-    this.tell({ type: 'ended', reason, usage: this.usage(), final: entered !== undefined });
+    this.tell({ type: 'ended', reason, usage: this.usage(), final: entered !== undefined && this.#isWhole });
     await this.#outbox.close(reason === 'shutdown' ? 1001 : 1000, reason);
     this.#keys.forget();
   }

@@ -197,11 +197,11 @@ export class AdmissionQueue {
   }
 
   #noPlace(lacks: NoPlace): Refusal {
-    const { random = Math.random, maxWaiting } = this.#ports;
+    const { random = Math.random } = this.#ports;
     if (lacks === 'name') return laterIn('this access waits in as many places as it may', this.#emptyMs(this.waiting));
     this.#refused++;
     const why = lacks === 'places' ? 'every place to wait is taken' : 'there is no memory left to keep what they sent';
-    return laterIn(`very many want to watch at once, and ${why}`, this.#emptyMs(maxWaiting) * (1 + random() / 2));
+    return laterIn(`very many want to watch at once, and ${why}`, this.#emptyMs(this.waiting) * (1 + random() / 2));
   }
 
   /** When a line of so many may be empty, within reason. */

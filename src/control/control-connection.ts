@@ -68,7 +68,17 @@ export class ControlConnection implements Channel {
 
   #received(message: ViewerMessage): void {
     if (this.#isWaiting) this.#receivedWhileWaiting(message);
-    else this.#inbox = this.#inbox.then(() => this.#handle(message)).catch((error) => this.#failed(error));
+    else if (isRequest(message) && !this.#asked) {
+      // Now, and not when it is handled: what came in the same packet comes while it waits.
+      this.#asked = true;
+      this.#isWaiting = true;
+      this.#inNext(() => this.#admit(message));
+    } else this.#inNext(() => this.#handle(message));
+  }
+
+  /** After what came before. */
+  #inNext(handle: () => Promise<void>): void {
+    this.#inbox = this.#inbox.then(handle).catch((error) => this.#failed(error));
   }
 
   /** Nothing is kept for the time after. */
@@ -79,14 +89,7 @@ export class ControlConnection implements Channel {
 
   async #handle(message: ViewerMessage): Promise<void> {
     if (this.#isLetGo) return;
-    if (message.type === 'watch' || message.type === 'resume') {
-      if (!this.#messages.isOpen) return;
-      if (this.#asked) throw new Refusal('bad-state', 'this socket has its viewing already');
-      this.#asked = true;
-      this.#messages.introduced();
-      await this.#admit(message);
-      return;
-    }
+    if (isRequest(message)) throw new Refusal('bad-state', 'this socket has its viewing already');
     const session = this.#session;
     if (session === undefined) throw new Refusal('bad-state', `${message.type} before watch or resume`);
     switch (message.type) {
@@ -109,7 +112,8 @@ export class ControlConnection implements Channel {
 
   /** Waits for its turn, then begins its viewing or takes it up. */
   async #admit(message: Request): Promise<void> {
-    this.#isWaiting = true;
+    if (this.#isLetGo || !this.#messages.isOpen) return;
+    this.#messages.introduced();
     const begin = message.type === 'watch' ? await this.#toWatch(message) : () => this.#resume(message);
     if (!this.#messages.isOpen) return;
     const place = this.#ports.queue.enter({
@@ -190,6 +194,8 @@ export class ControlConnection implements Channel {
     session.lost(this);
   }
 }
+
+const isRequest = (message: ViewerMessage): message is Request => message.type === 'watch' || message.type === 'resume';
 
 /** A character is a byte in whatever may be a token or a statement; at worst two. */
 const bytesOf = (message: Request): number =>

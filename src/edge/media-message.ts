@@ -2,7 +2,7 @@ import type { SealedChunk } from '../media/chunk.ts';
 
 /** A media message, made once for all who are sent it. */
 export interface MediaMessage {
-  /** What media-route.ts writes to a socket: the chunks behind the header of their WebSocket frame, in one buffer. */
+  /** What media-socket.ts writes to a socket: the chunks behind the header of their WebSocket frame, in one buffer. */
   readonly frame: Buffer;
 }
 

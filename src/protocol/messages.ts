@@ -87,10 +87,10 @@ export const ServerMessage = z.discriminatedUnion('type', [
   /** The broadcaster went away for a moment, or is back. */
   z.object({ type: z.literal('media'), state: z.enum(['away', 'live']) }),
   /**
-   * The viewing's end, and what it cost. `final`: the bill says the same. Otherwise the ledger could not be written in time, and the bill
-   * may come to more. The server closes the socket after it.
+   * The viewing's end, and what it cost. `final`: the bill says the same. Otherwise the ledger could not be written, in time or at all,
+   * and the bill may say something else; so it may where a server of before does not tell. The server closes the socket after it.
    */
-  z.object({ type: z.literal('ended'), reason: z.enum(END_REASONS), usage: Usage, final: z.boolean() }),
+  z.object({ type: z.literal('ended'), reason: z.enum(END_REASONS), usage: Usage, final: z.boolean().default(false) }),
   /**
    * What was refused and why; `message` is for people. `fatal`: the server closes the socket after it. `retryInMs`: when to ask again,
    * where the server knows.

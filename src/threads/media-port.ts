@@ -41,7 +41,8 @@ export class MediaPort {
   /** A thread listens on it. */
   found(url: string): void {
     this.url = url;
-    this.number = Number(new URL(url).port);
+    // That which a scheme has by default is not written in its URLs.
+    if (this.number === 0) this.number = Number(new URL(url).port);
   }
 
   /** A thread is dead. */

@@ -87,7 +87,7 @@ export class MediaWorker implements MediaThread {
 
   /** @param cause where it is to be told as why it ended */
   terminate(cause?: Error): void {
-    this.#cause = cause;
+    this.#cause ??= cause;
     void this.#worker.terminate();
   }
 

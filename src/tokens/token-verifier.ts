@@ -1,5 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { messageOf } from '../errors.ts';
+import { bytesOf } from '../keys/node/base64url.ts';
 import { Refusal } from '../protocol/refusal.ts';
 import { KeysUnreachable } from './issuer-keys.ts';
 import { OPERATOR_TOKEN } from './operator-token.ts';
@@ -45,9 +46,14 @@ export class TokenVerifier {
    */
   async ready(token: string): Promise<ReadyToken> {
     try {
+      // One token has one text: who waits is counted by it, and jose would take others for it.
+      for (const part of token.split('.')) bytesOf(part);
       const issuer = this.#issuers.get(decodeJwt(token).iss ?? '');
+      const secrets = this.#secrets.valid();
       const verify =
-        issuer === undefined ? (rules: JWTVerifyOptions) => this.#ownViewer(token, rules) : await issuedViewer(token, issuer);
+        issuer === undefined
+          ? (rules: JWTVerifyOptions) => this.#ownViewer(token, rules, secrets)
+          : await issuedViewer(token, issuer);
       return async (agoMs) => {
         try {
           return await verify({ ...VIEWER_RULES, currentDate: new Date(Date.now() - agoMs) });
@@ -62,34 +68,33 @@ export class TokenVerifier {
 
   /** Only the relay itself makes operators. @throws jose's JOSEError for anything but a valid operator token */
   async operator(token: string): Promise<void> {
-    await this.#verifyOwn(token, OPERATOR_RULES);
+    await verifyOwn(token, OPERATOR_RULES, this.#secrets.valid());
   }
 
-  async #ownViewer(token: string, rules: JWTVerifyOptions): Promise<ViewerToken> {
-    const own = viewerTokenOf(await this.#verifyOwn(token, rules));
+  async #ownViewer(token: string, rules: JWTVerifyOptions, secrets: readonly TokenSecret[]): Promise<ViewerToken> {
+    const own = viewerTokenOf(await verifyOwn(token, rules, secrets));
     const taken = [...this.#issuers.keys()].find((issuer) =>
       [own.viewer, own.id].some((name) => name.startsWith(issuedName(issuer, ''))),
     );
     if (taken === undefined) return own;
     throw new Refusal('token-invalid', `the viewer token's sub or jti is one of the issuer ${taken}, who has not signed it`);
   }
+}
 
-  /** `kid` names the secret; without it, as a site that signs for itself may leave it out, any that is valid will do. */
-  async #verifyOwn(token: string, rules: JWTVerifyOptions): Promise<JWTPayload> {
-    const { kid } = decodeProtectedHeader(token);
-    const secrets = this.#secrets.valid().filter((secret) => kid === undefined || kid === secret.kid);
-    let failure: unknown = new errors.JWTInvalid('signed with a secret that is not valid here, or no longer');
-    for (const { secret } of secrets) {
-      try {
-        const own = { ...rules, algorithms: [TOKEN_ALGORITHM], issuer: ISSUER, audience: AUDIENCE };
-        return (await jwtVerify(token, secret, own)).payload;
-      } catch (error) {
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
-        failure = error;
-      }
+/** `kid` names the secret; without it, as a site that signs for itself may leave it out, any that is valid will do. */
+async function verifyOwn(token: string, rules: JWTVerifyOptions, secrets: readonly TokenSecret[]): Promise<JWTPayload> {
+  const { kid } = decodeProtectedHeader(token);
+  let failure: unknown = new errors.JWTInvalid('signed with a secret that is not valid here, or no longer');
+  for (const { secret } of secrets.filter((each) => kid === undefined || kid === each.kid)) {
+    try {
+      const own = { ...rules, algorithms: [TOKEN_ALGORITHM], issuer: ISSUER, audience: AUDIENCE };
+      return (await jwtVerify(token, secret, own)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      failure = error;
     }
-    throw failure;
   }
+  throw failure;
 }
 
 async function issuedViewer(token: string, of: TokenIssuer): Promise<(rules: JWTVerifyOptions) => Promise<ViewerToken>> {

@@ -6,6 +6,7 @@ import type { Channel } from '../../src/authority/outbox.ts';
 import type { ViewingSession } from '../../src/authority/viewing-session.ts';
 import type { ViewingRecord } from '../../src/billing/viewing-record.ts';
 import { localBus } from '../../src/bus/local-bus.ts';
+import { TollcastError } from '../../src/errors.ts';
 import { generateDeviceKeys } from '../../src/keys/device.ts';
 import { decryptContentKey, decryptSessionKey } from '../../src/keys/key-update.ts';
 import { verifyWatch } from '../../src/keys/node/watch.ts';
@@ -46,12 +47,16 @@ export class AuthorityHarness {
   /** For the ledger to be slow with a kind of entry: it is durable once this resolves. */
   slow: { readonly kind: EntryKind; readonly until: Promise<void> } | undefined;
 
+  /** For it to take none of a kind. */
+  refuses: EntryKind | undefined;
+
   constructor(rules: Partial<AuthorityRules> = {}, past: readonly ViewingRecord[] = []) {
     const { time, bus } = this;
     const ledger: Ledger = {
       append: async (entry, patienceMs = 0) => {
         this.patienceMs.set(entry, patienceMs);
         const monoMs = time.nowMs();
+        if (this.refuses === entry.kind) throw new TollcastError('ledger-full', 'for a test');
         if (this.slow?.kind === entry.kind) await this.slow.until;
         this.entries.push(entry);
         return { seq: this.entries.length, boot: time.boot, monoMs, wallMs: monoMs, hash: '', entry };

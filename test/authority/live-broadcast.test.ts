@@ -78,6 +78,23 @@ test.each([false, true])(
   },
 );
 
+test.each(['consent', 'viewing-started', 'served', 'viewing-ended'] as const)(
+  'a cost is not final where the ledger did not take what it is made of: %s',
+  async (refuses) => {
+    const harness = new AuthorityHarness();
+    await harness.live();
+    harness.refuses = refuses;
+    const ada = await harness.watch({ viewer: 'ada', id: 't1' });
+    await ada.confirm(1);
+    await harness.pass(500);
+    harness.served(ada, harness.time.nowMs() - 400, harness.time.nowMs());
+    if (refuses !== 'viewing-ended') harness.refuses = undefined;
+    ada.session.dispatch({ type: 'end', reason: 'revoked' });
+    await harness.pass(100);
+    expect(ada.messages.at(-1)).toMatchObject({ type: 'ended', usage: { billableMs: 400 }, final: false });
+  },
+);
+
 test('a deadline waits for an answer that has come and is being looked at', async () => {
   const harness = new AuthorityHarness();
   const live = await harness.live();
