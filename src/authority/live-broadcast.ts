@@ -4,14 +4,14 @@ import { unreachable } from '../errors.ts';
 import { KeyRing } from '../keys/key-ring.ts';
 import type { ScheduleCommand, ScheduleRules } from '../keys/schedule.ts';
 import { ScheduleRunner } from '../keys/schedule-runner.ts';
-import type { Entry } from '../ledger/entry.ts';
+import type { Entered, Entry } from '../ledger/entry.ts';
 import { EpochTimes } from '../viewing/epoch-times.ts';
 import { UpdateSpread } from '../viewing/update-spread.ts';
 import { Audience } from './audience.ts';
+import { insistOn } from './insistence.ts';
 import type { CommonPorts, ViewingPorts, ViewingTerms } from './viewing-ports.ts';
 import { ViewingSession } from './viewing-session.ts';
 
-const RECORD_AGAIN_MS = 1_000;
 /** Keys of epochs that came to nothing, which a receipt may be on its way for. */
 const VOID_KEYS_KEPT = 3;
 
@@ -40,6 +40,8 @@ export class LiveBroadcast {
   readonly #spread: UpdateSpread<ViewingSession>;
   readonly #viewingPorts: ViewingPorts;
   #encryptor: Encryptor;
+  /** Its epochs' beginnings and its end, as far as they are recorded. */
+  #timeline: Promise<unknown> = Promise.resolve();
   readonly #started = Promise.withResolvers<void>();
   #away = false;
   /** No gate of an epoch up to this one opens any more: whoever has its key may not be seen. */
@@ -101,8 +103,8 @@ export class LiveBroadcast {
     const goesOn = continues === undefined ? {} : { continues };
     const entry: Entry = { kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn };
     // Before any reservation, which is tried again as often.
-    void this.#insist(entry, 'the start of a broadcast could not be recorded').then((isDurable) => {
-      if (isDurable) this.#started.resolve();
+    void this.#insist(entry, 'the start of a broadcast could not be recorded').then((entered) => {
+      if (entered !== undefined) this.#started.resolve();
     });
     this.#schedule.dispatch({ type: 'started' });
   }
@@ -114,7 +116,11 @@ export class LiveBroadcast {
   began(epoch: number, atMs: number): void {
     const countsFromMs = Math.max(atMs, this.#settledMs);
     this.#epochs.begin(epoch, countsFromMs);
-    this.#record({ kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs: countsFromMs });
+    // Without it nothing of the epoch is billed.
+    this.#insistInOrder(
+      { kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs: countsFromMs },
+      'the beginning of an epoch could not be recorded',
+    );
     this.#schedule.dispatch({ type: 'began', epoch, atMs });
     // The previous epoch's key stays for receipts on their way; its updates are over.
     this.#ring.forgetBefore(epoch - 1);
@@ -208,7 +214,9 @@ export class LiveBroadcast {
     this.#epochs.end(atMs);
     const { edges } = this.#audience;
     for (const session of [...this.#audience]) session.dispatch({ type: 'end', reason });
-    this.#record({ kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason });
+    // Without it its last epoch would go on for ever.
+    const entry: Entry = { kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason };
+    this.#insistInOrder(entry, 'the end of a broadcast could not be recorded');
     this.#leave(edges);
     this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
   }
@@ -245,26 +253,23 @@ export class LiveBroadcast {
   /** Uses up an epoch's number, durably, before there is a key. */
   async #reserve(epoch: number): Promise<void> {
     const { program, id: broadcast } = this;
-    await this.#insist({ kind: 'epoch-reserved', program, broadcast, epoch }, 'an epoch could not be reserved');
-    if (this.#ended) return;
+    const reserved = await this.#insist({ kind: 'epoch-reserved', program, broadcast, epoch }, 'an epoch could not be reserved');
+    if (reserved === undefined || this.#ended) return;
     this.#ring.create(epoch);
     this.#schedule.dispatch({ type: 'reserved', epoch });
   }
 
-  /** What others wait for. While the disk refuses the ledger waits; overfull, it is asked again. @returns whether it is durable */
-  async #insist(entry: Entry, what: string): Promise<boolean> {
-    const { log, timers, record } = this.#ports;
-    for (;;) {
-      try {
-        await record(entry);
-        return true;
-      } catch (error) {
-        if (this.#ended) return false;
-        log.error({ err: error, ...entry }, `${what}; trying again`);
-      }
-      await new Promise<void>((resolve) => timers.after(RECORD_AGAIN_MS, resolve));
-      if (this.#ended) return false;
-    }
+  /** An epoch ends where the next one in the ledger begins: one that is recorded late must not come after that. */
+  #insistInOrder(entry: Entry, what: string): void {
+    const refused = () => {
+      for (const session of this.#audience) session.entryLost();
+    };
+    this.#timeline = this.#timeline.then(() => insistOn(entry, this.#ports, { what, refused }));
+  }
+
+  /** For as long as it is on. */
+  #insist(entry: Entry, what: string): Promise<Entered | undefined> {
+    return insistOn(entry, this.#ports, { what, isPointless: () => this.#ended });
   }
 
   #portsOfViewings(): ViewingPorts {

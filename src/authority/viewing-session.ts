@@ -9,6 +9,7 @@ import type { EndReason } from '../viewing/end-reason.ts';
 import { newViewing, stepViewing, type Viewing, type ViewingCommand, type ViewingEvent } from '../viewing/viewing.ts';
 import { AnswerDeadline } from './answer-deadline.ts';
 import { EdgeLink } from './edge-link.ts';
+import { insistOn } from './insistence.ts';
 import { KeyUpdates } from './key-updates.ts';
 import { type Channel, Outbox } from './outbox.ts';
 import { PATIENCE_MS, receiptPatienceMs } from './patience.ts';
@@ -30,7 +31,7 @@ export class ViewingSession {
   readonly #keys: KeyUpdates;
   #receipts = new Map<number, { readonly chunks: number; readonly jws: string }>();
   readonly #deadline: AnswerDeadline;
-  /** All that its bill is made of is in the ledger, or on its way there. */
+  /** All that its bill is made of was taken by the ledger. */
   #isWhole = true;
   /** The newest epoch whose key this viewing was given. */
   #newestGiven = 0;
@@ -193,7 +194,10 @@ export class ViewingSession {
         return;
       case 'record-start':
         this.#meter.start(command.atMs);
-        void this.#recordStart(command.atMs);
+        void insistOn({ kind: 'viewing-started', viewing: this.id, atMs: command.atMs }, this.#ports, {
+          what: 'the start of a viewing could not be recorded',
+          refused: () => this.entryLost(),
+        });
         this.tell(this.#ports.ticket(this));
         return;
       case 'open-gate':
@@ -252,17 +256,7 @@ export class ViewingSession {
     this.tell({ type: 'confirmed', epoch, started, usage: this.usage() });
   }
 
-  async #recordStart(atMs: number): Promise<void> {
-    const entered = await this.#record({ kind: 'viewing-started', viewing: this.id, atMs });
-    if (entered !== undefined) return;
-    this.entryLost();
-    this.#ports.log.error(
-      { viewing: this.id },
-      'the start of a viewing was not recorded, and it is not billed: see the errors of the ledger before this',
-    );
-  }
-
-  /** Something that its bill is made of will never be in the ledger. */
+  /** Something that its bill is made of was not taken by the ledger: it comes late, or never. */
   entryLost(): void {
     this.#isWhole = false;
   }
@@ -270,7 +264,8 @@ export class ViewingSession {
   async #end(reason: EndReason, atMs: number): Promise<void> {
     this.#meter.end(atMs);
     this.#ports.settled(atMs);
-    const recorded = this.#record({ kind: 'viewing-ended', viewing: this.id, reason, atMs });
+    const what = 'the end of a viewing could not be recorded';
+    const recorded = insistOn({ kind: 'viewing-ended', viewing: this.id, reason, atMs }, this.#ports, { what });
     const waited = Promise.withResolvers<undefined>();
     const cancel = this.#ports.timers.after(END_WAIT_MS, () => waited.resolve(undefined));
     const entered = await Promise.race([recorded, waited.promise]);

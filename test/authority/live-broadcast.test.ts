@@ -54,6 +54,7 @@ test('an epoch whose beginning is heard of late changes nothing of what a viewin
   live.began(3, harness.time.nowMs() - 50);
   while (ada.ended === undefined) await settled();
   expect(ada.ended).toBe('stopped');
+  await settled();
   expect(harness.entries.filter(({ kind }) => kind === 'epoch-begun').slice(1)).toEqual([
     expect.objectContaining({ epoch: 2, atMs: endedMs }),
     expect.objectContaining({ epoch: 3, atMs: harness.time.nowMs() - 50 }),
@@ -90,10 +91,33 @@ test.each(['consent', 'viewing-started', 'served', 'viewing-ended'] as const)(
     harness.served(ada, harness.time.nowMs() - 400, harness.time.nowMs());
     if (refuses !== 'viewing-ended') harness.refuses = undefined;
     ada.session.dispatch({ type: 'end', reason: 'revoked' });
-    await harness.pass(100);
+    await harness.pass(2_100);
     expect(ada.messages.at(-1)).toMatchObject({ type: 'ended', usage: { billableMs: 400 }, final: false });
   },
 );
+
+test('what an overfull ledger did not take of a broadcast comes later, and in its order', async () => {
+  const harness = new AuthorityHarness();
+  const live = await harness.live();
+  harness.refuses = 'epoch-begun';
+  live.began(2, harness.time.nowMs());
+  await harness.pass(500);
+  harness.refuses = undefined;
+  live.began(3, harness.time.nowMs());
+  await harness.pass(400);
+  const begun = () => harness.entries.flatMap((entry) => (entry.kind === 'epoch-begun' ? entry.epoch : []));
+  expect(begun()).toEqual([1]);
+  await harness.pass(200);
+  expect(begun()).toEqual([1, 2, 3]);
+  harness.refuses = 'broadcast-ended';
+  live.end('broadcast-ended');
+  const ended = () => harness.entries.filter(({ kind }) => kind === 'broadcast-ended').length;
+  await harness.pass(900);
+  harness.refuses = undefined;
+  expect(ended()).toBe(0);
+  await harness.pass(200);
+  expect(ended()).toBe(1);
+});
 
 test('a deadline waits for an answer that has come and is being looked at', async () => {
   const harness = new AuthorityHarness();

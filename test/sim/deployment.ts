@@ -62,6 +62,8 @@ export interface DeploymentPorts {
   readonly seams: Seams;
   readonly form: Form;
   readonly latencyMs: number;
+  /** How many entries may wait for the disk: see Ledger. */
+  readonly maxWaiting: number;
   readonly log: Logger;
 }
 
@@ -130,13 +132,21 @@ export class Deployment {
     const clock = process;
     recover({ file: this.disk.file, clock, version: 'sim' });
     const bus = this.form === 'relay' ? localBus() : this.bus.endOf(process);
-    const ledger = new SimLedger(this.disk, process, time, random, {
-      written: (entry) => seams.written(entry, random),
-      isEager: (entry) => seams.isEager(entry),
-      stampMs: (entry, monoMs) => seams.stampMs(entry, monoMs),
-      durable: (entry, monoMs) => oracle.durable(entry, monoMs, process),
-      refused: () => oracle.diskRefused(),
-    });
+    const ledger = new SimLedger(
+      this.disk,
+      process,
+      time,
+      random,
+      {
+        written: (entry) => seams.written(entry, random),
+        isEager: (entry) => seams.isEager(entry),
+        stampMs: (entry, monoMs) => seams.stampMs(entry, monoMs),
+        durable: (entry, monoMs) => oracle.durable(entry, monoMs, process),
+        refused: () => oracle.diskRefused(),
+        overfull: (entry) => oracle.entryLost(entry, process),
+      },
+      this.#ports.maxWaiting,
+    );
     const opened = openReader(this.disk.file);
     const reader: LedgerReader = { ...opened, lastEpoch: (program) => seams.lastEpoch(opened.lastEpoch(program)) };
     if (this.form === 'relay') this.edges.set('local', { process, edge: this.#makeEdge('local', process, bus) });
@@ -153,7 +163,7 @@ export class Deployment {
     if (this.form !== 'split') this.#local = this.#studio('here', process, bus, localKeySource(authority));
     if (this.form === 'relay') this.edges.get('local')?.edge.announce('');
     const beat = () => {
-      if (ledger.state.fault === undefined) void ledger.append({ kind: 'life' });
+      if (ledger.state.fault === undefined) ledger.append({ kind: 'life' }).catch(() => undefined);
       process.after(1_000, beat);
     };
     beat();

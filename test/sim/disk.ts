@@ -68,6 +68,8 @@ export interface LedgerHooks {
   durable(entry: Entry, monoMs: number): void;
   /** The disk did not take what there was. */
   refused(): void;
+  /** An entry was not taken, for too many wait for the disk. */
+  overfull(entry: Entry): void;
 }
 
 /** The ledger of one process on that disk: group commit, on a clock that a simulator runs. What waits dies with the process. */
@@ -77,18 +79,21 @@ export class SimLedger implements Ledger {
   readonly #time: SimTime;
   readonly #random: Random;
   readonly #hooks: LedgerHooks;
+  readonly #maxWaiting: number;
   #queue: Waiting[] = [];
   readonly #foreign = new Set<(entered: Entered) => void>();
   #isFlushing = false;
   #fault: LedgerState['fault'];
   #closed = false;
 
-  constructor(disk: SimDisk, process: SimProcess, time: SimTime, random: Random, hooks: LedgerHooks) {
+  /** @param maxWaiting how many entries may wait for the disk */
+  constructor(disk: SimDisk, process: SimProcess, time: SimTime, random: Random, hooks: LedgerHooks, maxWaiting: number) {
     this.#disk = disk;
     this.#process = process;
     this.#time = time;
     this.#random = random;
     this.#hooks = hooks;
+    this.#maxWaiting = maxWaiting;
   }
 
   get state(): LedgerState {
@@ -97,6 +102,10 @@ export class SimLedger implements Ledger {
 
   append(entry: Entry): Promise<Entered> {
     if (this.#closed) return Promise.reject(new TollcastError('ledger-closed', 'the ledger is closed'));
+    if (this.#queue.length >= this.#maxWaiting) {
+      this.#hooks.overfull(entry);
+      return Promise.reject(new TollcastError('ledger-full', 'too many entries wait for the disk'));
+    }
     const { boot } = this.#process;
     const atMs = this.#process.nowMs();
     const monoMs = this.#hooks.stampMs(entry, atMs);

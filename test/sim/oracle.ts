@@ -38,7 +38,7 @@ const LAST_REPORT_MS = 2_000;
 const UNRECORDED_MS = 3_000;
 
 /** Why a bill may be short of what was served. */
-export type GaveAway = 'killed' | 'edge-died' | 'capped' | 'outage';
+export type GaveAway = 'killed' | 'edge-died' | 'capped' | 'outage' | 'overfull';
 
 /** What a viewing costs by the word of its end. */
 export interface Told {
@@ -88,6 +88,8 @@ export class Oracle {
   #deafUntilMs = 0;
   #interruptedMs = Number.NEGATIVE_INFINITY;
   #diskRefusedMs = Number.NEGATIVE_INFINITY;
+  /** Viewings whose consent was not recorded. */
+  readonly #unrecorded = new Set<string>();
   /** When each viewer of a program was granted a catch-up last. */
   readonly #catchUps = new Map<string, number>();
   /** When a viewing of each program ended last. */
@@ -156,6 +158,7 @@ export class Oracle {
   admitted(viewing: string, who: Who, process: SimProcess): void {
     const seen = this.#see(viewing, who, process);
     this.count('viewings');
+    if (this.#unrecorded.has(viewing)) seen.gaveAway.add('overfull');
     const owes = this.debts.at(seen, this.#time.nowMs);
     if (owes !== undefined) this.fail(4, `${viewing} was given a key, though ${who.viewer} left ${owes} unconfirmed`);
   }
@@ -312,7 +315,8 @@ export class Oracle {
   checkTold(viewing: string, { ms, final }: Told, billedMs: number): void {
     // A process that dies may have told what it had not recorded.
     if (this.viewings.get(viewing)?.gaveAway.has('killed')) return;
-    if (final ? ms !== billedMs : ms > billedMs)
+    const gaveAway = this.viewings.get(viewing)?.gaveAway.has('overfull');
+    if (final ? ms !== billedMs : ms > billedMs && !gaveAway)
       this.fail(7, `${viewing} was told ${ms} ms${final ? '' : ' for the time being'}, and is billed ${billedMs} ms`);
   }
 
@@ -321,9 +325,18 @@ export class Oracle {
     this.count('faults: disk refusals');
   }
 
-  /** A viewer hears of its end from a server that has not recorded it: only a disk that refuses is a reason. */
+  /** Something was not recorded at all: bills may be short of it. */
+  entryLost(entry: Entry, process: SimProcess): void {
+    this.count('faults: entries not taken by an overfull ledger');
+    // Of a viewing that is being admitted.
+    if (entry.kind === 'consent') this.#unrecorded.add(entry.viewing);
+    for (const seen of this.viewings.values()) if (seen.process === process && !seen.hasEnded) seen.gaveAway.add('overfull');
+  }
+
+  /** A viewer hears of its end from a server that has not recorded all of it: only a disk that refuses is a reason, or did before. */
   toldUnrecorded(viewing: string): void {
     this.count('ends told without the ledger');
+    if (this.viewings.get(viewing)?.gaveAway.has('overfull')) return;
     if (this.#diskRefusedMs < this.#time.nowMs - UNRECORDED_MS)
       this.fail(7, `${viewing} was told its cost for the time being, though the disk refused nothing`);
   }

@@ -19,6 +19,7 @@ const HAPPENED = [
   'chunks sent',
   'catch-ups',
   'viewings revoked',
+  'ends told without the ledger',
   'statements',
   'looked for growth',
 ];
