@@ -141,13 +141,16 @@ export class Oracle {
       if (seen !== undefined) {
         seen.hasEnded = true;
         this.debts.ended(entry.viewing, seen, process.startedMs + stampedMs);
-        const settledMs = Math.max(process.startedMs + entry.atMs, this.#settledMs.get(seen.program) ?? 0);
-        this.#settledMs.set(seen.program, settledMs);
+        this.#settled(seen, process.startedMs + entry.atMs);
       }
     } else if (entry.kind === 'epoch-begun') {
       const { program, epoch, atMs } = entry;
       this.epochs.durable(program, epoch, process.startedMs + atMs, this.#slackMs, this.#settledMs.get(program) ?? 0);
     }
+  }
+
+  #settled({ program }: Who, atMs: number): void {
+    this.#settledMs.set(program, Math.max(atMs, this.#settledMs.get(program) ?? 0));
   }
 
   /** A process that had the viewings whose end is not durable died. */
@@ -330,6 +333,11 @@ export class Oracle {
     this.count('faults: entries not taken by an overfull ledger');
     // Of a viewing that is being admitted.
     if (entry.kind === 'consent') this.#unrecorded.add(entry.viewing);
+    // Its end is offered again, and an epoch may be heard of before it is taken.
+    if (entry.kind === 'viewing-ended') {
+      const seen = this.viewings.get(entry.viewing);
+      if (seen !== undefined) this.#settled(seen, process.startedMs + entry.atMs);
+    }
     for (const seen of this.viewings.values()) if (seen.process === process && !seen.hasEnded) seen.gaveAway.add('overfull');
   }
 
