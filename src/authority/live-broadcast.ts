@@ -8,7 +8,7 @@ import type { Entered, Entry } from '../ledger/entry.ts';
 import { EpochTimes } from '../viewing/epoch-times.ts';
 import { UpdateSpread } from '../viewing/update-spread.ts';
 import { Audience } from './audience.ts';
-import { insistOn } from './insistence.ts';
+import { type Insistence, insistOn } from './insistence.ts';
 import type { CommonPorts, ViewingPorts, ViewingTerms } from './viewing-ports.ts';
 import { ViewingSession } from './viewing-session.ts';
 
@@ -40,7 +40,7 @@ export class LiveBroadcast {
   readonly #spread: UpdateSpread<ViewingSession>;
   readonly #viewingPorts: ViewingPorts;
   #encryptor: Encryptor;
-  /** Its epochs' beginnings and its end, as far as they are recorded. */
+  /** What is recorded of it: see `#insist`. */
   #timeline: Promise<unknown> = Promise.resolve();
   readonly #started = Promise.withResolvers<void>();
   #away = false;
@@ -102,8 +102,8 @@ export class LiveBroadcast {
   start(continues?: string): void {
     const goesOn = continues === undefined ? {} : { continues };
     const entry: Entry = { kind: 'broadcast-started', program: this.program, broadcast: this.id, ...goesOn };
-    // Before any reservation, which is tried again as often.
-    void this.#insist(entry, 'the start of a broadcast could not be recorded').then((entered) => {
+    const isPointless = () => this.#ended;
+    void this.#insist(entry, { what: 'the start of a broadcast could not be recorded', isPointless }).then((entered) => {
       if (entered !== undefined) this.#started.resolve();
     });
     this.#schedule.dispatch({ type: 'started' });
@@ -117,10 +117,8 @@ export class LiveBroadcast {
     const countsFromMs = Math.max(atMs, this.#settledMs);
     this.#epochs.begin(epoch, countsFromMs);
     // Without it nothing of the epoch is billed.
-    this.#insistInOrder(
-      { kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs: countsFromMs },
-      'the beginning of an epoch could not be recorded',
-    );
+    const entry: Entry = { kind: 'epoch-begun', program: this.program, broadcast: this.id, epoch, atMs: countsFromMs };
+    void this.#insist(entry, { what: 'the beginning of an epoch could not be recorded' });
     this.#schedule.dispatch({ type: 'began', epoch, atMs });
     // The previous epoch's key stays for receipts on their way; its updates are over.
     this.#ring.forgetBefore(epoch - 1);
@@ -216,7 +214,7 @@ export class LiveBroadcast {
     for (const session of [...this.#audience]) session.dispatch({ type: 'end', reason });
     // Without it its last epoch would go on for ever.
     const entry: Entry = { kind: 'broadcast-ended', program: this.program, broadcast: this.id, atMs, reason };
-    this.#insistInOrder(entry, 'the end of a broadcast could not be recorded');
+    void this.#insist(entry, { what: 'the end of a broadcast could not be recorded' });
     this.#leave(edges);
     this.#ring.forgetBefore(Number.POSITIVE_INFINITY);
   }
@@ -253,23 +251,27 @@ export class LiveBroadcast {
   /** Uses up an epoch's number, durably, before there is a key. */
   async #reserve(epoch: number): Promise<void> {
     const { program, id: broadcast } = this;
-    const reserved = await this.#insist({ kind: 'epoch-reserved', program, broadcast, epoch }, 'an epoch could not be reserved');
+    const entry: Entry = { kind: 'epoch-reserved', program, broadcast, epoch };
+    const isPointless = () => this.#ended;
+    const reserved = await this.#insist(entry, { what: 'an epoch could not be reserved', isPointless });
     if (reserved === undefined || this.#ended) return;
     this.#ring.create(epoch);
     this.#schedule.dispatch({ type: 'reserved', epoch });
   }
 
-  /** An epoch ends where the next one in the ledger begins: one that is recorded late must not come after that. */
-  #insistInOrder(entry: Entry, what: string): void {
+  /**
+   * Its start, its epochs' reservations and beginnings, and its end, one after the other: what one of them says is nothing in a ledger that
+   * has not taken the one before.
+   */
+  #insist(entry: Entry, { what, isPointless }: Pick<Insistence, 'what' | 'isPointless'>): Promise<Entered | undefined> {
     const refused = () => {
       for (const session of this.#audience) session.entryLost();
     };
-    this.#timeline = this.#timeline.then(() => insistOn(entry, this.#ports, { what, refused }));
-  }
-
-  /** For as long as it is on. */
-  #insist(entry: Entry, what: string): Promise<Entered | undefined> {
-    return insistOn(entry, this.#ports, { what, isPointless: () => this.#ended });
+    const recorded = this.#timeline.then(() =>
+      insistOn(entry, this.#ports, { what, refused, ...(isPointless && { isPointless }) }),
+    );
+    this.#timeline = recorded;
+    return recorded;
   }
 
   #portsOfViewings(): ViewingPorts {

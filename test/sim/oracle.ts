@@ -70,6 +70,8 @@ interface Seen extends Who {
   readonly sends: Map<string, number[]>;
   /** When it was stopped, revoked or superseded: no later key. */
   closedMs?: number;
+  /** The end of its broadcast was not taken: by the ledger its last epoch may go on until the next broadcast. */
+  isOpenEnded: boolean;
   /** Its end is durable. */
   hasEnded: boolean;
   /** Its bill may be short of what it was served, and by what. */
@@ -306,6 +308,7 @@ export class Oracle {
 
   /** Whatever was served: no time is confirmed that no receipt covers. */
   #checkConfirmed({ viewing, confirmed }: ViewingRecord, seen: Seen): void {
+    if (seen.isOpenEnded) return;
     const { startedMs } = seen.process;
     const spans = confirmed.map(({ fromMs, toMs }) => ({ fromMs: fromMs + startedMs, toMs: toMs + startedMs }));
     const covered = normalise([...this.#confirmed(seen), ...this.#confirmed(seen, 'ledger')]);
@@ -334,6 +337,9 @@ export class Oracle {
     // Of a viewing that is being admitted.
     if (entry.kind === 'consent') this.#unrecorded.add(entry.viewing);
     // Its end is offered again, and an epoch may be heard of before it is taken.
+    if (entry.kind === 'broadcast-ended')
+      for (const seen of this.viewings.values())
+        if (seen.process === process && seen.program === entry.program) seen.isOpenEnded = true;
     if (entry.kind === 'viewing-ended') {
       const seen = this.viewings.get(entry.viewing);
       if (seen !== undefined) this.#settled(seen, process.startedMs + entry.atMs);
@@ -374,6 +380,7 @@ export class Oracle {
       sends: new Map(),
       hasEnded: false,
       gaveAway: new Set(),
+      isOpenEnded: false,
     };
     this.viewings.set(viewing, seen);
     return seen;
