@@ -9,7 +9,7 @@ export interface MediaThreadsOptions extends PlaceOptions {
 }
 
 /** How long threads have to say what they sent last: whoever has not by then hangs. */
-const CLOSING_WITHIN_MS = 2_000;
+const CLOSING_WITHIN_MS = 1_000;
 /** And to close their sockets, a little longer than they need for those that do not close in peace (roles/http-role.ts). */
 const EXIT_WITHIN_MS = 2_500;
 
